@@ -1,0 +1,57 @@
+# `make` alone explains. Each target sets up .venv first; the second time that costs nothing.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+READY := .venv/.ready
+PY := .venv/bin/python
+# a process a core, but not so many that real processes and servers run into time limits
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 8 ] && echo 8 || echo $$n)
+PYTHONS := ops benchmarks tests
+PYTEST_ARGS ?=
+
+.PHONY: help run test check bench mutants clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+
+run: $(READY) ## confine two real jobs on this checkout's own HEAD and verify their records
+	@git rev-parse --verify --quiet 'HEAD^{commit}' >/dev/null || { \
+	  git rev-parse HEAD 2>&1 | head -n 1; \
+	  echo 'run: this folder is not a git checkout with a commit (a tarball?), and a job runs at a commit.'; \
+	  echo 'run: use git clone, or: git init && git add -A && git commit -m import'; exit 2; }
+	@command -v bwrap >/dev/null || { \
+	  echo 'run: bubblewrap is not installed: jobs are confined by Landlock and seccomp instead'; \
+	  echo 'run: (level 2, no private view of the files). For level 3: apt-get install bubblewrap'; }
+	.venv/bin/runner run local_echo --repo .
+	.venv/bin/runner run repo_doctor --repo .
+	.venv/bin/runner verify last
+
+test: $(READY) ## every test, and what was not run and why
+	$(PY) -m pytest -q -n $(JOBS) $(PYTEST_ARGS)
+
+check: $(READY) ## format, lint, types, import contract, shell, lock
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	$(PY) -m mypy runner $(PYTHONS)
+	@if ls wrappers/python/*.py >/dev/null 2>&1; then cd wrappers/python && "../../$(PY)" -m mypy --config-file ../../pyproject.toml . ; fi
+	.venv/bin/lint-imports --no-logo
+	@if command -v shellcheck >/dev/null; then \
+	  git ls-files -co --exclude-standard -- '*.sh' .ci/run | xargs -d '\n' shellcheck; \
+	else echo 'check: shellcheck is not installed; the shell scripts were not looked at'; fi
+	$(PY) -m pytest -q tests/test_architecture.py tests/test_docs.py
+
+bench: $(READY) ## the table of ratios (and benchmarks/results/latest.json)
+	$(PY) -m benchmarks
+
+mutants: $(READY) ## put known defects in, one at a time; fail if the tests let one live
+	$(PY) -m tests.mutants.apply
+
+clean: ## remove .venv and every cache
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache benchmarks/results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# whoever starts the script: the oldest python3 will do; uv can start it where there is none
+$(READY): requirements.lock pyproject.toml ops/setup_venv.py
+	@if command -v python3 >/dev/null; then python3 ops/setup_venv.py; \
+	elif command -v uv >/dev/null; then uv run --no-project --quiet ops/setup_venv.py; \
+	else echo 'setup: no python3 found: apt-get install python3 python3-venv, or install uv' >&2; exit 1; fi

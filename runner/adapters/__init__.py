@@ -1,0 +1,1 @@
+"""Actions: each module is the one door to an outside system. Nothing here decides."""

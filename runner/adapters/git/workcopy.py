@@ -1,0 +1,105 @@
+"""The operator's own repository, where they stand in it: which commit does a word mean?
+
+This is the command line's side, where GitPython serves. It is imported only when asked for: it
+takes 76 ms, and runs git once to see whether it is there.
+"""
+
+from pathlib import Path
+
+from runner.adapters.git.process import readable
+from runner.errors import ConfigurationError, UnavailableError
+
+# A repository that somebody else owns is only read here, with what it could have us run
+# switched off: git-config(1), core.fsmonitor, core.hooksPath, safe.directory.
+_SETTINGS = (
+    ("safe.directory", "*"),
+    ("core.fsmonitor", "false"),
+    ("core.hooksPath", "/dev/null"),
+    ("core.pager", "cat"),
+)
+
+
+def top_level(path: Path) -> Path:
+    """The root of the repository that ``path`` lies in; of a bare one its own folder.
+
+    Raises:
+        ConfigurationError: ``NOT_A_REPOSITORY``.
+        UnavailableError: ``GIT_NOT_FOUND``.
+    """
+    try:
+        import git
+    except ImportError as error:
+        raise UnavailableError("GIT_NOT_FOUND", f"git can't be used: {error}") from error
+    try:
+        with git.Repo(path, search_parent_directories=True) as repo:
+            return Path(repo.working_tree_dir or repo.git_dir).resolve()
+    except (git.InvalidGitRepositoryError, git.NoSuchPathError, ValueError) as error:
+        raise ConfigurationError(
+            "NOT_A_REPOSITORY",
+            f"{path} isn't in a git repository",
+            remedy="name a folder of a repository",
+        ) from error
+
+
+def resolve_revision(path: Path, revision: str) -> str:
+    """The full id of the commit that ``revision`` (a branch, tag, ``HEAD~1`` …) means.
+
+    Args:
+        path: The repository: its working copy's root, or a bare one.
+        revision: As gitrevisions(7). An annotated tag means the commit that it points to.
+
+    Raises:
+        ConfigurationError: ``NOT_A_REPOSITORY``, ``REVISION_UNKNOWN``.
+        UnavailableError: ``GIT_NOT_FOUND``.
+    """
+    if not revision or revision.startswith("-") or not revision.isprintable():
+        raise _unknown(path, revision, "that isn't a revision")
+    try:
+        import git
+    except ImportError as error:  # what GitPython raises where there is no git
+        raise UnavailableError("GIT_NOT_FOUND", f"git can't be used: {error}") from error
+    try:
+        repo = git.Repo(path)
+    except (git.InvalidGitRepositoryError, git.NoSuchPathError, ValueError) as error:
+        raise ConfigurationError(
+            "NOT_A_REPOSITORY",
+            f"{path} isn't a git repository",
+            remedy="name the root folder of a repository",
+        ) from error
+    with repo:
+        try:
+            found = repo.git.rev_parse(
+                "--verify", "--quiet", f"{revision}^{{commit}}", env=_environment(repo)
+            )
+        except git.GitCommandNotFound as error:
+            raise UnavailableError("GIT_NOT_FOUND", "git can't be started") from error
+        except git.GitCommandError as error:
+            why = readable(str(error.stderr).encode()) or "there is no such commit"
+            raise _unknown(path, revision, why) from error
+    return str(found)
+
+
+def _environment(repo: "git.Repo") -> dict[str, str]:  # noqa: F821
+    """Pins git to this repository, whatever the caller's own environment (a hook's) says."""
+    common = str(repo.common_dir)
+    settings = {"GIT_CONFIG_COUNT": str(len(_SETTINGS))}
+    for number, (name, value) in enumerate(_SETTINGS):
+        settings[f"GIT_CONFIG_KEY_{number}"] = name
+        settings[f"GIT_CONFIG_VALUE_{number}"] = value
+    return {
+        **settings,
+        "GIT_DIR": str(repo.git_dir),
+        "GIT_COMMON_DIR": common,
+        "GIT_OBJECT_DIRECTORY": f"{common}/objects",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_OPTIONAL_LOCKS": "0",
+    }
+
+
+def _unknown(path: Path, revision: str, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        "REVISION_UNKNOWN", f"got {revision!r}, expected a commit of {path}: {why}"
+    )

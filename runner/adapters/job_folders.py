@@ -1,0 +1,350 @@
+"""The folders of the jobs: what was accepted, what is being run, what is sealed.
+
+``<root>/<job id>/``, mode 0700, seen by no job: ``plan.json`` says that the job was accepted,
+``artifact.json`` that it ended. In between lie its logs, its outputs and a little reserved
+space. Everything below ``outputs/`` was named by the job, so it collides with nothing of ours.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from runner.adapters.files import create_durably, replace_durably, sync_folder
+from runner.errors import BugError, BusyError, IntegrityError, NotFoundError, UnavailableError
+from runner.model.artifact import Artifact
+from runner.model.ids import is_job_id
+from runner.model.job import JobPlan
+from runner.model.shown import shown
+
+PLAN = "plan.json"
+RECORD = "artifact.json"
+ENVELOPE = "artifact.dsse.json"
+SUMS = "SHA256SUMS"
+RESERVE = "reserve"
+OUTPUTS = "outputs"
+RESERVE_BYTES = 256 * 1024
+_SYNC_ONE_BY_ONE = 32
+
+Attest = Callable[[Artifact, str, Mapping[str, str]], bytes]
+"""Makes the signed envelope of a record, from it, its own sha256 and its files' by path."""
+
+
+class JobFolders:
+    """All jobs' folders below one root."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def accept(self, plan: JobPlan) -> "JobFolder":
+        """Makes the job's folder with its plan in it; durable, and whole or not there at all.
+
+        Raises:
+            BugError: ``JOB_EXISTS``: there is a folder of that id.
+            UnavailableError: ``DISK_FULL``, ``STATE_UNWRITABLE``.
+        """
+        path = self.root / plan.job_id
+        aside = self.root / f".accepting-{plan.job_id}"
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if os.path.lexists(path):
+                raise BugError("JOB_EXISTS", f"there is a folder of job {plan.job_id} already")
+            aside.mkdir(mode=0o700)
+            create_durably(aside / PLAN, _text(plan), mode=0o600)
+            aside.rename(path)
+            sync_folder(self.root)
+        except OSError as error:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise _unavailable(error, path) from error
+        return JobFolder(path)
+
+    def open(self, job_id: str) -> "JobFolder":
+        """The folder of an accepted job.
+
+        Raises:
+            NotFoundError: ``JOB_UNKNOWN``: there is none, or that isn't the form of an id.
+        """
+        path = self.root / job_id if is_job_id(job_id) else None
+        if path is None or path.is_symlink() or not path.is_dir():
+            raise NotFoundError("JOB_UNKNOWN", f"no job {shown(job_id[:80])!r}")
+        return JobFolder(path)
+
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all accepted jobs, newest first."""
+        try:
+            with os.scandir(self.root) as entries:
+                found = [
+                    entry.name
+                    for entry in entries
+                    if is_job_id(entry.name) and entry.is_dir(follow_symlinks=False)
+                ]
+        except FileNotFoundError:
+            return ()
+        return tuple(sorted(found, reverse=True))
+
+
+class JobFolder:
+    """One job's folder.
+
+    Attributes:
+        path: Where it is.
+        job_id: Whose it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.job_id = path.name
+        self._held = False
+
+    @property
+    def stdout(self) -> Path:
+        """Where standard output is kept."""
+        return self.path / "stdout.log"
+
+    @property
+    def stderr(self) -> Path:
+        """Where standard error is kept."""
+        return self.path / "stderr.log"
+
+    @property
+    def outputs(self) -> Path:
+        """Where the collected outputs lie."""
+        return self.path / OUTPUTS
+
+    def plan(self) -> JobPlan:
+        """What was accepted.
+
+        Raises:
+            IntegrityError: ``PLAN_INVALID``: what lies there isn't a plan of this job.
+        """
+        try:
+            plan = JobPlan.model_validate_json((self.path / PLAN).read_bytes())
+        except (OSError, ValidationError) as error:
+            raise IntegrityError("PLAN_INVALID", f"{self.path / PLAN}: {error}") from error
+        if plan.job_id != self.job_id:
+            raise IntegrityError(
+                "PLAN_INVALID", f"got the plan of {plan.job_id}, expected that of {self.job_id}"
+            )
+        return plan
+
+    def artifact(self) -> Artifact | None:
+        """The sealed record; null while there is none.
+
+        Raises:
+            IntegrityError: ``RECORD_INVALID``: what lies there isn't a record of this job.
+        """
+        try:
+            record = Artifact.model_validate_json((self.path / RECORD).read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as error:
+            raise IntegrityError("RECORD_INVALID", f"{self.path / RECORD}: {error}") from error
+        if record.job_id != self.job_id:
+            raise IntegrityError(
+                "RECORD_INVALID", f"got the record of {record.job_id}, expected {self.job_id}'s"
+            )
+        return record
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Makes this the job's only executor until it is left, or its process dies.
+
+        The lock is the kernel's (flock(2)) on ``plan.json``, which no job can open: who gets it
+        knows that nobody living executes the job.
+
+        Raises:
+            BusyError: ``JOB_HELD``: somebody alive executes it.
+        """
+        if self._held:
+            raise BugError("JOB_HELD_TWICE", f"job {self.job_id} is held by this very object")
+        fd = os.open(self.path / PLAN, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BusyError("JOB_HELD", f"job {self.job_id} is being executed") from error
+            self._held = True
+            yield
+        finally:
+            self._held = False
+            os.close(fd)
+
+    def was_begun(self) -> bool:
+        """Whether somebody has begun to execute the job and hasn't sealed it."""
+        return (self.path / RESERVE).exists()
+
+    def sealed(self) -> Artifact:
+        """The sealed record of a job that has ended.
+
+        Raises:
+            IntegrityError: ``RECORD_INVALID``: what lies there isn't one, or nothing does.
+        """
+        record = self.artifact()
+        if record is None:
+            raise IntegrityError("RECORD_INVALID", f"{self.path} holds no sealed record")
+        return record
+
+    def discard(self) -> None:
+        """Removes the folder of a job that nobody was told of; a sealed one stays.
+
+        Raises:
+            BugError: ``JOB_SEALED``.
+        """
+        if os.path.lexists(self.path / RECORD):
+            raise BugError("JOB_SEALED", f"job {self.job_id} has its record: it can't be undone")
+        shutil.rmtree(self.path)
+
+    def reserve(self, size_bytes: int = RESERVE_BYTES) -> None:
+        """Takes the space that sealing will need, so that a disk that fills up can't prevent it.
+
+        Raises:
+            UnavailableError: ``DISK_FULL``: it isn't there; don't start the job.
+        """
+        path = self.path / RESERVE
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                os.posix_fallocate(fd, 0, size_bytes)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise _unavailable(error, path) from error
+
+    def release_reserve(self) -> None:
+        """Gives the reserved space back."""
+        (self.path / RESERVE).unlink(missing_ok=True)
+
+    def seal(self, artifact: Artifact, attest: Attest) -> bool:
+        """Writes the record, its checksums and its signature; ``artifact.json`` comes last.
+
+        Interrupted at any point there is either no ``artifact.json`` or a whole one, and
+        sealing can be done again. What lies below ``outputs/`` without being named by the
+        record goes.
+
+        Args:
+            artifact: The record. Its files are on disk already.
+            attest: Signs; called with what goes to disk.
+
+        Returns:
+            Whether this record is now the sealed one. The first one stands.
+
+        Raises:
+            BusyError: ``JOB_HELD``: somebody else executes the job.
+            UnavailableError: ``DISK_FULL``, ``STATE_UNWRITABLE``: there is no record yet.
+        """
+        if artifact.job_id != self.job_id:
+            raise BugError("WRONG_JOB", f"got a record of {artifact.job_id}, for {self.job_id}")
+        with contextlib.nullcontext() if self._held else self.hold():
+            sealed = os.path.lexists(self.path / RECORD)
+            try:
+                self.release_reserve()
+                self._sweep(_is_left_over)
+                if not sealed:
+                    self._sweep_outputs({output.path for output in artifact.outputs})
+                    self._write(artifact, attest)
+                self._sweep(_is_of_the_living)
+            except OSError as error:
+                raise _unavailable(error, self.path) from error
+        return not sealed
+
+    def attach(self, name: str, envelope: bytes) -> bool:
+        """Puts a later finding beside the sealed record: ``audit.json``, ``revocation.json``.
+
+        Returns:
+            Whether it is there now because of this call; the first one stands.
+        """
+        try:
+            create_durably(self.path / name, envelope, mode=0o600)
+        except FileExistsError:
+            return False
+        return True
+
+    def _write(self, artifact: Artifact, attest: Attest) -> None:
+        record = _text(artifact)
+        files = {PLAN: _digest((self.path / PLAN).read_bytes())}
+        for log in (artifact.logs.stdout, artifact.logs.stderr):
+            files[log.path] = log.kept_sha256
+        files |= {output.path: output.sha256 for output in artifact.outputs}
+        self._settle(files)
+        digest = _digest(record)
+        sums = "".join(_sum_line(path, value) for path, value in ({RECORD: digest} | files).items())
+        replace_durably(self.path / SUMS, sums.encode(), mode=0o600)
+        replace_durably(self.path / ENVELOPE, attest(artifact, digest, files), mode=0o600)
+        create_durably(self.path / RECORD, record, mode=0o600)
+
+    def _settle(self, files: Mapping[str, str]) -> None:
+        """Makes the files durable: a record mustn't outlive, in a power cut, what it names."""
+        if len(files) > _SYNC_ONE_BY_ONE:
+            os.sync()
+            return
+        folders = {self.path}
+        for name in files:
+            path = self.path / name
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            folders.update(p for p in path.parents if p.is_relative_to(self.path))
+        for folder in folders:
+            sync_folder(folder)
+
+    def _sweep_outputs(self, named: set[str]) -> None:
+        for folder, folders, names in os.walk(self.outputs, topdown=False):
+            for name in names:
+                path = Path(folder, name)
+                if path.relative_to(self.path).as_posix() not in named:
+                    path.unlink()
+            for name in folders:
+                with contextlib.suppress(OSError):  # not empty: it holds something named
+                    Path(folder, name).rmdir()
+        if not named:
+            with contextlib.suppress(FileNotFoundError):
+                self.outputs.rmdir()
+
+    def _sweep(self, goes: Callable[[str], bool]) -> None:
+        for name in os.listdir(self.path):
+            if goes(name):
+                (self.path / name).unlink()
+
+
+def _is_left_over(name: str) -> bool:
+    """Whether a file of that name was being written when its writer was killed."""
+    return name.startswith(".") and name.endswith(".tmp")
+
+
+def _is_of_the_living(name: str) -> bool:
+    """Whether only a running job's logs have files of that name."""
+    return name.startswith(("stdout.log.", "stderr.log."))
+
+
+def _text(noun: JobPlan | Artifact) -> bytes:
+    return noun.model_dump_json(indent=2).encode() + b"\n"
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _sum_line(path: str, digest: str) -> str:
+    r"""One line as sha256sum(1) writes it; a ``\`` in the name marks the line and is doubled."""
+    escaped = path.replace("\\", "\\\\")
+    mark = "" if escaped == path else "\\"
+    return f"{mark}{digest}  {escaped}\n"
+
+
+def _unavailable(error: OSError, path: Path) -> UnavailableError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return UnavailableError(
+            "DISK_FULL",
+            f"no space left for {path}",
+            remedy="free space on that file system, or run: runner gc",
+        )
+    return UnavailableError("STATE_UNWRITABLE", f"{path}: {error.strerror or error}")

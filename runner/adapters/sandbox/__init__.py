@@ -1,0 +1,1 @@
+"""The one door to confinement: a backend a file, strongest first."""

@@ -1,0 +1,58 @@
+"""Keeps the wrappers as they were hashed, so that what was recorded is what runs.
+
+The wrappers folder can be edited while jobs run. A job therefore never sees it, but a copy whose
+every byte was hashed on the way, named after the hash of the whole.
+"""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from runner.adapters.scratch import remove
+from runner.errors import RefusedError
+
+
+def keep(source: Path, root: Path, hashes: Mapping[str, str], wrappers_hash: str) -> Path:
+    """The sealed copy of ``source`` with exactly the files and contents of ``hashes``.
+
+    Args:
+        source: The wrappers folder.
+        root: Where copies are kept, one folder each.
+        hashes: Relative path → sha256.
+        wrappers_hash: Names the copy.
+
+    Raises:
+        RefusedError: ``ALLOWLIST_CHANGED``: a file isn't what it was when it was hashed.
+        OSError: the copy can't be made.
+    """
+    kept = root / wrappers_hash
+    if kept.is_dir():
+        return kept
+    aside = root / f".{wrappers_hash}.{secrets.token_hex(4)}.tmp"
+    try:
+        aside.mkdir()
+        aside.chmod(0o755)
+        for relative, expected in hashes.items():
+            _copy(source / relative, aside, relative, expected)
+        try:
+            aside.rename(kept)
+        except OSError:
+            if not kept.is_dir():  # another process was first
+                raise
+    finally:
+        remove(aside)
+    return kept
+
+
+def _copy(source: Path, root: Path, relative: str, expected: str) -> None:
+    content = source.read_bytes()
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise RefusedError("ALLOWLIST_CHANGED", f"wrappers/{relative} changed while it was read")
+    target = root / relative
+    for folder in reversed(target.relative_to(root).parents):
+        (root / folder).mkdir(exist_ok=True)
+        (root / folder).chmod(0o755)
+    target.write_bytes(content)
+    target.chmod(0o755 if os.access(source, os.X_OK) else 0o644)

@@ -1,0 +1,231 @@
+"""The only wiring: settings → adapters → flows."""
+
+import contextlib
+import functools
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+
+from runner import __version__
+from runner.adapters.checkouts.cache import Checkouts
+from runner.adapters.git.config import write_git_config
+from runner.adapters.git.mirrors import Mirrors
+from runner.adapters.git.process import GitProcess
+from runner.adapters.job_folders import JobFolders
+from runner.adapters.job_store import JobStore
+from runner.adapters.redis_server import EmbeddedRedis
+from runner.adapters.rq_queue import RqQueue
+from runner.adapters.sandbox.backend import Backend
+from runner.adapters.sandbox.probe import probe
+from runner.adapters.signing import Signer, load_or_create
+from runner.adapters.state_folders import prepare_state
+from runner.adapters.wrappers_store import keep
+from runner.errors import BugError, UnavailableError
+from runner.flows.confine import Chamber, find_chamber
+from runner.flows.execute import Equipment
+from runner.model.catalog import Catalog
+from runner.model.sandbox import Bind, ProbeFindings
+from runner.settings import Settings, StatePaths, load_catalog, settings_from_environment, state_paths
+
+_PROLOGUE = Path(__file__).parent / "adapters" / "sandbox" / "prologue.sh"
+_BWRAP_FOLDERS = os.pathsep.join(("/usr/bin", "/usr/local/bin", "/bin"))
+
+
+class Runner:
+    """This machine's runner: each part is made when it is first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Makes the state folders."""
+        self.settings = settings
+        self.paths: StatePaths = state_paths(settings)
+        prepare_state(self.paths, os.getuid())
+
+    @property
+    def job_uid(self) -> int | None:
+        """Under whom jobs run; null: under this process's own uid, which isn't root's."""
+        return self.settings.job_uid if os.getuid() == 0 else None
+
+    @functools.cached_property
+    def catalog(self) -> Catalog:
+        """Both allowlists, as they were when they were first asked for."""
+        return load_catalog(self.settings)
+
+    def catalog_now(self) -> Catalog:
+        """Both allowlists, read again."""
+        return load_catalog(self.settings)
+
+    @functools.cached_property
+    def folders(self) -> JobFolders:
+        """The job folders: the truth about every job."""
+        return JobFolders(self.paths.artifacts)
+
+    @functools.cached_property
+    def signer(self) -> Signer:
+        """The key that records are signed with, made on first use."""
+        return load_or_create(self.paths.keys, self.paths.trust)
+
+    @functools.cached_property
+    def mirrors(self) -> Mirrors:
+        """The bare mirrors."""
+        config = self.paths.root / "gitconfig"
+        write_git_config(config)
+        git = GitProcess(config, timeout_s=self.settings.git_timeout_s)
+        return Mirrors(self.paths.mirrors, self.paths.locks, git)
+
+    @functools.cached_property
+    def checkouts(self) -> Checkouts:
+        """The shared read-only checkouts."""
+        return Checkouts(
+            self.paths.checkouts,
+            self.paths.locks,
+            self.paths.quarantine,
+            snapshot_limit=self.settings.snapshot_limit,
+        )
+
+    @functools.cached_property
+    def python(self) -> tuple[Path, tuple[Bind, ...]]:
+        """This interpreter as a wrapper finds it, and what has to be bound for it."""
+        prefixes = dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix)))
+        binds = tuple(
+            Bind(source=prefix, target=str(prefix))
+            for prefix in prefixes
+            if not prefix.is_relative_to("/usr")
+        )
+        return Path(sys.executable), binds
+
+    def backends(self) -> tuple[Backend, ...]:
+        """The backends that the settings name, in their order, as far as they can be built."""
+        return tuple(self._backend(name) for name in self.settings.sandbox_backends)
+
+    def _backend(self, name: str) -> Backend:
+        match name:
+            case "bubblewrap":
+                from runner.adapters.sandbox.bubblewrap import BubblewrapBackend
+
+                found = shutil.which("bwrap", path=_BWRAP_FOLDERS)
+                return BubblewrapBackend(
+                    binary=Path(found or "/usr/bin/bwrap"),
+                    prologue=_PROLOGUE,
+                    job_uid=self.job_uid,
+                )
+            case "landlock":
+                from runner.adapters.sandbox.landlock import LandlockBackend
+
+                return LandlockBackend(
+                    prologue=_PROLOGUE, job_uid=self.job_uid, python=self.python[0]
+                )
+            case "none":
+                from runner.adapters.sandbox.unconfined import UnconfinedBackend
+
+                return UnconfinedBackend(job_uid=self.job_uid)
+            case _:
+                raise BugError("BACKEND_UNKNOWN", f"there is no sandbox backend {name!r}")
+
+    def probe(self, backend: Backend) -> ProbeFindings:
+        """What ``backend`` refuses on this machine."""
+        python, binds = self.python
+        return probe(
+            backend,
+            scratch=self.paths.scratch,
+            python=python,
+            python_binds=binds,
+            job_uid=self.job_uid,
+        )
+
+    @functools.cached_property
+    def _chamber(self) -> Chamber:
+        return find_chamber(
+            self.backends(),
+            self.probe,
+            min_level=self.settings.sandbox_min_level,
+            kernel=platform.release(),
+            job_uid=os.getuid() if self.job_uid is None else self.job_uid,
+        )
+
+    def chamber(self) -> Chamber:
+        """The backend that jobs are confined with. Found by attacking it, once a process."""
+        return self._chamber
+
+    def wrappers(self, catalog: Catalog) -> Path:
+        """A sealed copy of the wrappers whose hashes ``catalog`` holds."""
+        return keep(
+            self.settings.wrappers_dir,
+            self.paths.wrappers,
+            catalog.wrappers,
+            catalog.wrappers_hash,
+        )
+
+    def equipment(self, store: JobStore) -> Equipment:
+        """Everything that executing a job needs."""
+        python, binds = self.python
+        return Equipment(
+            folders=self.folders,
+            store=store,
+            mirrors=self.mirrors,
+            checkouts=self.checkouts,
+            signer=self.signer,
+            catalog=self.catalog_now,
+            chamber=self.chamber,
+            wrappers=self.wrappers,
+            python=python,
+            python_binds=binds,
+            scratch=self.paths.scratch,
+            hostname=platform.node(),
+            runner_version=__version__,
+            grace_s=self.settings.term_grace_s,
+        )
+
+    def close(self) -> None:
+        """Ends what was started."""
+        if "mirrors" in self.__dict__:
+            self.mirrors.close()
+
+
+@dataclass(frozen=True)
+class Live:
+    """A runner that is connected to its Redis."""
+
+    runner: Runner
+    client: "redis.Redis"
+    store: JobStore
+
+    def queue(self, name: str) -> RqQueue:
+        """The queue called ``name``."""
+        return RqQueue(self.client, name)
+
+
+def runner_from_environment() -> Runner:
+    """The runner that this process's environment describes."""
+    return Runner(settings_from_environment())
+
+
+@contextlib.contextmanager
+def live(runner: Runner) -> Iterator[Live]:
+    """``runner``, connected: to the configured Redis, else to a private one of its own.
+
+    Raises:
+        UnavailableError: ``REDIS_UNAVAILABLE``.
+    """
+    with contextlib.ExitStack() as stack:
+        url = runner.settings.redis_url
+        if url is None:
+            runtime = runner.settings.runtime_root
+            server = EmbeddedRedis(runner.paths.redis, uid=os.getuid(), runtime_root=runtime)
+            url = stack.enter_context(server).url
+        client = redis.Redis.from_url(url)
+        stack.callback(client.close)
+        try:
+            client.ping()
+        except redis.RedisError as error:
+            raise UnavailableError(
+                "REDIS_UNAVAILABLE",
+                f"Redis doesn't answer: {error}",
+                remedy="start it, or unset AIOPS_REDIS_URL to use a private one",
+            ) from error
+        yield Live(runner, client, JobStore(client))

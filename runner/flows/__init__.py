@@ -1,0 +1,1 @@
+"""Stories: each module tells one, top to bottom, from decisions and actions."""

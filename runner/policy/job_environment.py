@@ -1,0 +1,34 @@
+"""The variables that a job finds; its environment starts empty."""
+
+from runner.model.job import JobPlan
+
+_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+def job_environment(
+    plan: JobPlan, *, has_githooks: bool, python: str | None
+) -> tuple[tuple[str, str], ...]:
+    """Name and value of each variable, except the folders that the backend decides.
+
+    git reads ``safe.directory`` only from protected configuration, of which the environment is a
+    part (git-config(1), *GIT_CONFIG_COUNT*): the tree belongs to another uid than the job's.
+    """
+    git = [("safe.directory", "*"), ("core.fsmonitor", "false")]
+    if has_githooks:
+        git.append(("core.hooksPath", ".githooks"))
+    variables = {
+        "PATH": _PATH,
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_CONFIG_COUNT": str(len(git)),
+        **dict(plan.env),
+    }
+    for number, (key, value) in enumerate(git):
+        variables[f"GIT_CONFIG_KEY_{number}"] = key
+        variables[f"GIT_CONFIG_VALUE_{number}"] = value
+    if python is not None:
+        variables["AIOPS_PYTHON"] = python
+    return tuple(sorted(variables.items()))

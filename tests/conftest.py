@@ -1,0 +1,61 @@
+"""Fixtures that every test may ask for, and the markers that say where a test can run."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import machine
+
+pytest_plugins = ("tests.support.skip_ledger",)
+
+BACKENDS = ("bubblewrap", "landlock")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips what this machine or this user can't run, and says why."""
+    marked = {mark.name for mark in item.iter_markers()}
+    for backend in BACKENDS:
+        if f"needs_{backend}" in marked and (why := machine.why_not(backend)):
+            pytest.skip(why)
+    if "needs_root" in marked and not machine.is_root():
+        pytest.skip("needs root")
+    if "needs_ordinary_user" in marked and machine.is_root():
+        pytest.skip("needs an ordinary user")
+
+
+@pytest.fixture(params=[pytest.param(name, id=name) for name in BACKENDS])
+def backend_name(request: pytest.FixtureRequest) -> str:
+    """Each sandbox backend in turn; skipped with the reason where this machine can't."""
+    name: str = request.param
+    if why := machine.why_not(name):
+        pytest.skip(why)
+    return name
+
+
+@pytest.fixture
+def state_dir() -> Iterator[Path]:
+    """An empty folder with a short path that a dropped uid can pass; gone after the test.
+
+    Short because a Unix socket's path ends at 107 bytes (unix(7)), passable because a job of a
+    runner that is root has another uid. pytest's own ``tmp_path`` is neither.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="aiops-", dir="/tmp"))
+    folder.chmod(0o711)
+    yield folder
+    remove_sealed(folder)
+
+
+def remove_sealed(folder: Path) -> None:
+    """Removes ``folder`` with everything in it, read-only folders too."""
+    # top down: a folder is opened before what is below it is listed
+    for above, names, _ in os.walk(folder):
+        os.chmod(above, 0o700)
+        for name in names:
+            inside = Path(above, name)
+            if not inside.is_symlink():
+                inside.chmod(0o700)
+    shutil.rmtree(folder)

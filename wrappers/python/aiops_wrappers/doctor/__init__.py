@@ -1,0 +1,1 @@
+"""What ``repo_doctor`` looks at, one subject a module."""
