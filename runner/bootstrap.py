@@ -8,6 +8,8 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import redis
@@ -27,11 +29,20 @@ from runner.adapters.signing import Signer, load_or_create
 from runner.adapters.state_folders import prepare_state
 from runner.adapters.wrappers_store import keep
 from runner.errors import BugError, UnavailableError
+from runner.flows.collect_garbage import Keeping
 from runner.flows.confine import Chamber, find_chamber
-from runner.flows.execute import Equipment
+from runner.flows.doctor import Patient
+from runner.flows.equipment import Equipment
+from runner.flows.recover import recover
 from runner.model.catalog import Catalog
 from runner.model.sandbox import Bind, ProbeFindings
-from runner.settings import Settings, StatePaths, load_catalog, settings_from_environment, state_paths
+from runner.model.state import StatePaths
+from runner.settings import (
+    Settings,
+    load_catalog,
+    settings_from_environment,
+    state_paths,
+)
 
 _PROLOGUE = Path(__file__).parent / "adapters" / "sandbox" / "prologue.sh"
 _BWRAP_FOLDERS = os.pathsep.join(("/usr/bin", "/usr/local/bin", "/bin"))
@@ -71,12 +82,16 @@ class Runner:
         return load_or_create(self.paths.keys, self.paths.trust)
 
     @functools.cached_property
-    def mirrors(self) -> Mirrors:
-        """The bare mirrors."""
+    def git(self) -> GitProcess:
+        """The hardened git."""
         config = self.paths.root / "gitconfig"
         write_git_config(config)
-        git = GitProcess(config, timeout_s=self.settings.git_timeout_s)
-        return Mirrors(self.paths.mirrors, self.paths.locks, git)
+        return GitProcess(config, timeout_s=self.settings.git_timeout_s)
+
+    @functools.cached_property
+    def mirrors(self) -> Mirrors:
+        """The bare mirrors."""
+        return Mirrors(self.paths.mirrors, self.paths.locks, self.git)
 
     @functools.cached_property
     def checkouts(self) -> Checkouts:
@@ -181,6 +196,16 @@ class Runner:
             grace_s=self.settings.term_grace_s,
         )
 
+    def recover(self) -> tuple[str, ...]:
+        """Gives the jobs of dead workers their record; their ids."""
+        return recover(
+            self.folders,
+            self.signer,
+            now=datetime.now(UTC),
+            hostname=platform.node(),
+            runner_version=__version__,
+        )
+
     def close(self) -> None:
         """Ends what was started."""
         if "mirrors" in self.__dict__:
@@ -203,6 +228,41 @@ class Live:
 def runner_from_environment() -> Runner:
     """The runner that this process's environment describes."""
     return Runner(settings_from_environment())
+
+
+def keeping(runner: Runner) -> Keeping:
+    """What gc needs to know."""
+    settings = runner.settings
+    return Keeping(
+        folders=runner.folders,
+        checkouts=runner.checkouts,
+        mirrors=runner.mirrors,
+        scratch=runner.paths.scratch,
+        wrappers=runner.paths.wrappers,
+        current_wrappers=runner.catalog.wrappers_hash,
+        records_max_age=timedelta(days=settings.artifacts_max_age_days),
+        cache_max_age=timedelta(days=settings.checkouts_max_age_days),
+        cache_max_bytes=settings.checkouts_max_bytes,
+    )
+
+
+def patient(runner: Runner) -> Patient:
+    """What doctor looks at."""
+
+    def redis_version() -> str:
+        with live(runner) as connected:
+            info = connected.client.info("server")
+            return f"{info.get('server_name', 'redis')} {info['redis_version']}"
+
+    return Patient(
+        catalog=lambda: runner.catalog,
+        redis_version=redis_version,
+        key_id=lambda: f"ed25519 {runner.signer.key_id}",
+        git_version=lambda: runner.git.run("version").stdout.decode().strip(),
+        probes=tuple((one.name, partial(runner.probe, one)) for one in runner.backends()),
+        min_level=runner.settings.sandbox_min_level,
+        state=runner.paths.root,
+    )
 
 
 @contextlib.contextmanager

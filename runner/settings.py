@@ -230,6 +230,15 @@ def state_paths(settings: Settings) -> StatePaths:
     )
 
 
+def origins_from_environment() -> tuple[Origin, ...]:
+    """Every setting of this process, as ``runner config`` shows them.
+
+    Raises:
+        ConfigurationError: as ``load_settings``.
+    """
+    return origins(settings_from_environment(), os.environ)
+
+
 def load_catalog(settings: Settings) -> Catalog:
     """What is allowed: both allowlists, each read once, and the wrappers, all pinned by hash.
 
@@ -246,7 +255,10 @@ def load_catalog(settings: Settings) -> Catalog:
         job_types,
         wrappers=wrappers.sha256,
         executable=wrappers.executable,
-        hidden=[str(folder) for folder in state_paths(settings).model_dump().values()],
+        hidden=[
+            str(folder)
+            for folder in (*state_paths(settings).model_dump().values(), INSTALLED_CONFIG)
+        ],
     )
     # A job type with a mistake in it is still one that exists.
     named = jobs.content.get("jobs")

@@ -1,7 +1,5 @@
 """Fixtures that every test may ask for, and the markers that say where a test can run."""
 
-import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import machine
+from tests.support.folders import remove_sealed
 
-pytest_plugins = ("tests.support.skip_ledger",)
+pytest_plugins = ("tests.support.skip_ledger", "tests.support.workshop_fixtures")
 
 BACKENDS = ("bubblewrap", "landlock")
 
@@ -47,15 +46,3 @@ def state_dir() -> Iterator[Path]:
     folder.chmod(0o711)
     yield folder
     remove_sealed(folder)
-
-
-def remove_sealed(folder: Path) -> None:
-    """Removes ``folder`` with everything in it, read-only folders too."""
-    # top down: a folder is opened before what is below it is listed
-    for above, names, _ in os.walk(folder):
-        os.chmod(above, 0o700)
-        for name in names:
-            inside = Path(above, name)
-            if not inside.is_symlink():
-                inside.chmod(0o700)
-    shutil.rmtree(folder)

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from runner.adapters.files import create_durably, replace_durably, sync_folder
 from runner.errors import BugError, BusyError, IntegrityError, NotFoundError, UnavailableError
 from runner.model.artifact import Artifact
+from runner.model.checksums import format_sums
 from runner.model.ids import is_job_id
 from runner.model.job import JobPlan
 from runner.model.shown import shown
@@ -160,10 +161,14 @@ class JobFolder:
 
         Raises:
             BusyError: ``JOB_HELD``: somebody alive executes it.
+            NotFoundError: ``JOB_UNKNOWN``: the folder is gone.
         """
         if self._held:
             raise BugError("JOB_HELD_TWICE", f"job {self.job_id} is held by this very object")
-        fd = os.open(self.path / PLAN, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fd = os.open(self.path / PLAN, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise NotFoundError("JOB_UNKNOWN", f"no job {self.job_id} any more") from error
         try:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -199,6 +204,21 @@ class JobFolder:
         if os.path.lexists(self.path / RECORD):
             raise BugError("JOB_SEALED", f"job {self.job_id} has its record: it can't be undone")
         shutil.rmtree(self.path)
+
+    def expire(self) -> None:
+        """Removes the folder of a job that has ended: first its name, then what is in it.
+
+        Raises:
+            BugError: ``JOB_NOT_SEALED``: it hasn't ended.
+            BusyError: ``JOB_HELD``: somebody holds it.
+            OSError: the disk.
+        """
+        if not os.path.lexists(self.path / RECORD):
+            raise BugError("JOB_NOT_SEALED", f"job {self.job_id} hasn't ended")
+        with self.hold():
+            gone = self.path.with_name(f".expired-{self.job_id}")
+            self.path.rename(gone)
+        shutil.rmtree(gone)
 
     def reserve(self, size_bytes: int = RESERVE_BYTES) -> None:
         """Takes the space that sealing will need, so that a disk that fills up can't prevent it.
@@ -274,8 +294,8 @@ class JobFolder:
         files |= {output.path: output.sha256 for output in artifact.outputs}
         self._settle(files)
         digest = _digest(record)
-        sums = "".join(_sum_line(path, value) for path, value in ({RECORD: digest} | files).items())
-        replace_durably(self.path / SUMS, sums.encode(), mode=0o600)
+        sums = format_sums({RECORD: digest} | files).encode()
+        replace_durably(self.path / SUMS, sums, mode=0o600)
         replace_durably(self.path / ENVELOPE, attest(artifact, digest, files), mode=0o600)
         create_durably(self.path / RECORD, record, mode=0o600)
 
@@ -331,13 +351,6 @@ def _text(noun: JobPlan | Artifact) -> bytes:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _sum_line(path: str, digest: str) -> str:
-    r"""One line as sha256sum(1) writes it; a ``\`` in the name marks the line and is doubled."""
-    escaped = path.replace("\\", "\\\\")
-    mark = "" if escaped == path else "\\"
-    return f"{mark}{digest}  {escaped}\n"
 
 
 def _unavailable(error: OSError, path: Path) -> UnavailableError:

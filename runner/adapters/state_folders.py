@@ -1,6 +1,5 @@
 """The folders of the state, each with the mode that keeps others out of it."""
 
-import os
 import stat
 from pathlib import Path
 

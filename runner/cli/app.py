@@ -83,9 +83,11 @@ def guarded(command: Callable[[], int]) -> int:
         return 141
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{os.path.basename(where.filename)}:{where.lineno}"  # noqa: PTH119
+        place = f"{os.path.basename(where.filename)}:{where.lineno}"
         print(f"runner: BUG at {place}: {type(error).__name__}: {error}", file=sys.stderr)
-        print("  → please report it, with the output of `python -X dev -m runner …`", file=sys.stderr)
+        print(
+            "  → please report it, with the output of `python -X dev -m runner …`", file=sys.stderr
+        )
         if sys.flags.dev_mode:
             traceback.print_exception(error)
         return 3

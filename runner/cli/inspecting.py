@@ -88,9 +88,7 @@ def show(job_id: JobArgument, json: JsonOption = False) -> int:
         job = standing(folder)
         print(job.model_dump_json(indent=2) if json else job_list((job,)))
     else:
-        print(
-            artifact.model_dump_json(indent=2) if json else record_table(artifact, folder.path)
-        )
+        print(artifact.model_dump_json(indent=2) if json else record_table(artifact, folder.path))
     return 0
 
 
@@ -98,9 +96,7 @@ def logs(
     job_id: JobArgument,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Until the job ends.")] = False,
     stream: Annotated[str, typer.Option("--stream", help="stdout or stderr.")] = "stdout",
-    tail: Annotated[
-        int | None, typer.Option("--tail", min=1, help="Only the last lines.")
-    ] = None,
+    tail: Annotated[int | None, typer.Option("--tail", min=1, help="Only the last lines.")] = None,
     raw: Annotated[
         bool, typer.Option("--raw", help="The bytes as they are; never to a terminal.")
     ] = False,

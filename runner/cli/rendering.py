@@ -45,15 +45,12 @@ def record_table(artifact: Artifact, folder: Path) -> str:
         rows.append(("sandbox", f"{confinement.backend}, level {confinement.level}"))
     if artifact.tests is not None:
         tests = artifact.tests
-        rows.append(
-            (
-                "tests",
-                f"{tests.passed} passed, {tests.failed} failed, {tests.errors} errors, "
-                f"{tests.skipped} skipped (as the job's JUnit file claims)",
-            )
-        )
-    for output in artifact.outputs[:_MAX_OUTPUTS]:
-        rows.append(("output", f"{output.path}  {size(output.size_bytes)}"))
+        counts = f"{tests.passed} passed, {tests.failed} failed, {tests.errors} errors"
+        rows.append(("tests", f"{counts}, {tests.skipped} skipped, by the job's own account"))
+    rows.extend(
+        ("output", f"{output.path}  {size(output.size_bytes)}")
+        for output in artifact.outputs[:_MAX_OUTPUTS]
+    )
     if len(artifact.outputs) > _MAX_OUTPUTS:
         rows.append(("", f"… and {len(artifact.outputs) - _MAX_OUTPUTS} more"))
     if artifact.warnings:
@@ -116,5 +113,7 @@ def output_list(artifact: Artifact, folder: Path) -> str:
         f"{output.sha256}  {size(output.size_bytes):>10}  {folder / output.path}"
         for output in artifact.outputs
     ]
-    lines += [f"not collected: {refused.path} ({refused.why})" for refused in artifact.outputs_refused]
+    lines += [
+        f"not collected: {refused.path} ({refused.why})" for refused in artifact.outputs_refused
+    ]
     return for_terminal("\n".join(lines or ["no outputs"]).encode(errors="replace"))

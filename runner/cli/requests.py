@@ -35,7 +35,7 @@ def request_for(
     Raises:
         ConfigurationError: the repository, the revision or a parameter can't be understood.
     """
-    given = dict(_pair(param) for param in params)
+    given: dict[str, str | int] = dict(_pair(param) for param in params)
     if _looks_like_path(repo):
         folder, sha = _resolve_local(repo, revision)
         name, local_path = folder.name or "root", str(folder)

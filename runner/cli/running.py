@@ -174,9 +174,7 @@ def _run_here(
             failures.append(error)
 
     try:
-        serve(
-            connected.client, queue, handle, stop_requested=lambda: bool(failures), max_jobs=1
-        )
+        serve(connected.client, queue, handle, stop_requested=lambda: bool(failures), max_jobs=1)
     finally:
         done.set()
         follower.join()

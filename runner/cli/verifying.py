@@ -46,6 +46,8 @@ def verify(
 
 def _text(found: "Verification", folder: Path) -> str:
     width = max((len(check.name) for check in found.checks), default=0)
-    lines = [f"{check.state.value:<7}  {check.name:<{width}}  {check.what}" for check in found.checks]
+    lines = [
+        f"{check.state.value:<7}  {check.name:<{width}}  {check.what}" for check in found.checks
+    ]
     signed = f"signed by {found.signed_by}" if found.signed_by else "no trusted key signed it"
     return "\n".join([str(folder), *lines, f"{found.overall.value}: {signed}"])

@@ -6,27 +6,23 @@ happens after the claim, a record is written: that is what this file is about.
 
 import contextlib
 import errno
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
-from runner.adapters.checkouts.cache import Checkouts
-from runner.adapters.git.mirrors import Mirror, Mirrors
-from runner.adapters.job_folders import JobFolder, JobFolders
-from runner.adapters.job_store import JobStore
+from runner.adapters.git.mirrors import Mirror
+from runner.adapters.job_folders import JobFolder
 from runner.adapters.junit import count_tests
 from runner.adapters.log_files import CappedLog
 from runner.adapters.outputs import collect
 from runner.adapters.sandbox.backend import Contained
 from runner.adapters.sandbox.supervise import supervise
 from runner.adapters.scratch import private_folder
-from runner.adapters.signing import Signer
 from runner.errors import BusyError, RefusedError, RunnerError
-from runner.flows.confine import Chamber
+from runner.flows.audit import audit
+from runner.flows.equipment import Equipment
 from runner.flows.seal import seal
 from runner.flows.watch import Watch
 from runner.model.artifact import Artifact, LogRecord, Logs
@@ -36,40 +32,13 @@ from runner.model.job import JobPlan, Reason, RepoSource, Status
 from runner.model.sandbox import Bind, ConfinedCommand, ProcessExit, Stop
 from runner.policy.admission import still_admitted
 from runner.policy.conclusion import Conclusion, Ending, conclude
+from runner.policy.confinement import can_run_here
 from runner.policy.invariants import check
-from runner.policy.job_environment import job_environment
+from runner.policy.job_environment import job_environment, params_json
+from runner.policy.record_rules import awaits_audit
 from runner.policy.recording import Facts, compose
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Equipment:
-    """Everything that executing a job needs.
-
-    Attributes:
-        catalog: Reads both allowlists as they are now.
-        chamber: Finds the backend; refuses where there is none that confines.
-        wrappers: The folder whose bytes the given catalog's hashes are of.
-        python: An interpreter for wrappers, and what has to be bound for it.
-        lease_s: How long a claim holds without being renewed.
-    """
-
-    folders: JobFolders
-    store: JobStore
-    mirrors: Mirrors
-    checkouts: Checkouts
-    signer: Signer
-    catalog: Callable[[], Catalog]
-    chamber: Callable[[], Chamber]
-    wrappers: Callable[[Catalog], Path]
-    python: Path
-    python_binds: tuple[Bind, ...]
-    scratch: Path
-    hostname: str
-    runner_version: str
-    grace_s: float
-    lease_s: float = 30.0
 
 
 def execute(
@@ -110,6 +79,7 @@ def execute(
         conclusion = attempt.run(watch)
         artifact = attempt.seal(conclusion)
         watch.tell_end(artifact)
+        attempt.audit(artifact)
         return artifact
 
 
@@ -129,6 +99,7 @@ class _Attempt:
         self.equipment = equipment
         self.facts = Facts(started_at=started_at, attempt=number)
         self.log_records: dict[str, LogRecord] = {}
+        self.checkout: Checkout | None = None
 
     def run(self, watch: Watch) -> Conclusion:
         """Steps 2 to 7. Every error becomes a conclusion: this is the edge of a job's execution."""
@@ -160,8 +131,7 @@ class _Attempt:
     def _checkout(self) -> Iterator[Checkout]:
         # 2 the commit is there, is a commit, and is on an allowed branch
         plan = self.plan
-        local = plan.repo_source is RepoSource.OPERATOR_PATH
-        mirror: Mirror = self.equipment.mirrors.open(plan.remote_url, local=local)
+        mirror = self._mirror()
         tree_id = mirror.ensure_commit(
             plan.sha, allowed_branches=plan.allowed_branches, default_branch=plan.default_branch
         )
@@ -170,13 +140,18 @@ class _Attempt:
         with self.equipment.checkouts.use(
             mirror.key, mirror.objects, plan.sha, lambda into: mirror.materialise(plan.sha, into)
         ) as checkout:
+            self.checkout = checkout
             yield checkout
+
+    def _mirror(self) -> Mirror:
+        local = self.plan.repo_source is RepoSource.OPERATOR_PATH
+        return self.equipment.mirrors.open(self.plan.remote_url, local=local)
 
     def _run_confined(self, checkout: Checkout, catalog: Catalog, watch: Watch) -> None:
         # 4 confine; a write is tried inside before the job's own code is let go
         chamber = self.equipment.chamber()
         self.facts = self.facts.learned(confinement=chamber.confinement)
-        _refuse_what_this_level_cannot_do(self.plan, chamber)
+        can_run_here(self.plan, chamber.confinement)
         with (
             private_folder(self.equipment.scratch, self.plan.job_id) as scratch,
             chamber.backend.start(self._command(checkout, catalog, scratch)) as contained,
@@ -191,9 +166,7 @@ class _Attempt:
 
     def _command(self, checkout: Checkout, catalog: Catalog, scratch: Path) -> ConfinedCommand:
         plan, equipment = self.plan, self.equipment
-        toolchains = tuple(
-            Bind(source=Path(folder), target=folder) for folder in plan.toolchains
-        )
+        toolchains = tuple(Bind(source=Path(folder), target=folder) for folder in plan.toolchains)
         return ConfinedCommand(
             job_id=plan.job_id,
             argv=plan.argv,
@@ -208,7 +181,7 @@ class _Attempt:
             binds=(*toolchains, *(equipment.python_binds if plan.needs_python else ())),
             limits=plan.limits,
             scratch=scratch,
-            params_json=_params_json(plan),
+            params_json=params_json(plan),
         )
 
     def _supervise(self, contained: Contained, watch: Watch) -> ProcessExit:
@@ -246,7 +219,7 @@ class _Attempt:
     def _conclude(self) -> Conclusion:
         # 7 exit, invariants and claims → status and reason
         facts = self.facts
-        assert facts.process_exit is not None  # noqa: S101  (the job was started)
+        assert facts.process_exit is not None
         invariants, _ = check(facts.confinement, facts.evidence, facts.process_exit, facts.tree)
         return conclude(
             Ending(
@@ -279,33 +252,31 @@ class _Attempt:
             return artifact
         return self.folder.sealed()
 
+    def audit(self, artifact: Artifact) -> None:
+        """Afterwards, where a big tree's comparison was put off: it is made up for now."""
+        used = self.checkout
+        if used is None or not awaits_audit(artifact):
+            return
+        equipment = self.equipment
+        try:
+            mirror = self._mirror()
+            with equipment.checkouts.use(
+                mirror.key, used.objects, used.sha, lambda into: mirror.materialise(used.sha, into)
+            ) as checkout:
+                if checkout != used:  # it was rebuilt meanwhile: nothing can be said any more
+                    return
+                tree = audit(checkout, equipment.checkouts, equipment.folders, equipment.signer)
+            if not tree.intact:
+                self._quarantine(used, tree)
+        except (RunnerError, OSError) as error:
+            _log.error("job.audit_failed", job_id=self.plan.job_id, error=str(error))
+
     def _logs(self) -> Logs:
         for name in ("stdout", "stderr"):
             if name not in self.log_records:
                 path = self.folder.path / f"{name}.log"
                 self.log_records[name] = CappedLog(path, self.plan.limits.log_bytes).close()
         return Logs(**self.log_records)
-
-
-def _refuse_what_this_level_cannot_do(plan: JobPlan, chamber: Chamber) -> None:
-    """Says so before the job starts, instead of letting it fail half-way.
-
-    Raises:
-        RefusedError: ``NEEDS_METADATA_WRITES``.
-    """
-    confinement = chamber.confinement
-    if plan.needs_metadata_writes and not confinement.own_metadata_writable:
-        raise RefusedError(
-            Reason.NEEDS_METADATA_WRITES,
-            f"{plan.job_type} has to set modes and times in its own folders, which the backend "
-            f"{confinement.backend} refuses everywhere when jobs run under the runner's own uid",
-            remedy="install bubblewrap, or run the runner as root so that jobs get their own uid",
-        )
-
-
-def _params_json(plan: JobPlan) -> bytes:
-    wanted = {"job_id", "job_type", "repo_name", "sha", "params"}
-    return json.dumps(plan.model_dump(include=wanted), sort_keys=True, indent=2).encode() + b"\n"
 
 
 def _ended(status: Status, code: str, error: BaseException) -> Conclusion:

@@ -11,6 +11,7 @@ from runner.adapters import record_files
 from runner.adapters.signing import TrustedKeys, verify_envelope
 from runner.errors import IntegrityError
 from runner.model.artifact import Artifact
+from runner.model.checksums import parse_sums
 from runner.model.job import JobPlan
 from runner.model.shown import shown
 from runner.model.strict_json import parse_object
@@ -81,7 +82,7 @@ class _Verifier:
         try:
             data = record_files.read_document(self._folder, attestation.RECORD_NAME)
             schema = parse_object(record_files.published_schema("artifact"))
-            jsonschema.validate(parse_object(data), schema)
+            jsonschema.Draft202012Validator(schema).validate(parse_object(data))
             artifact = Artifact.model_validate_json(data)
         except FileNotFoundError:
             problem = "there is no artifact.json: the job hasn't ended, or this isn't its folder"
@@ -112,7 +113,7 @@ class _Verifier:
     def _sums(self, artifact: Artifact, actual: dict[str, str]) -> None:
         try:
             text = record_files.read_document(self._folder, record_rules.SUMS_NAME).decode()
-            sums = record_rules.parse_sums(text)
+            sums = parse_sums(text)
         except (OSError, ValueError, IntegrityError) as error:
             self._conclude("checksums", [f"SHA256SUMS: {shown(str(error)[:300])}"], "")
             return

@@ -9,8 +9,6 @@ from runner.model.ids import CommitSha, JobId, Name, Sha256
 from runner.model.job import RepoSource, Status
 from runner.model.sandbox import Confinement, Evidence
 
-SCHEMA_VERSION = 1
-
 
 class LogRecord(Noun):
     """What is known of one of the two log streams.
@@ -114,7 +112,7 @@ class Artifact(Noun):
     job's own exit code is ``exit_code``; what this program makes of everything is ``status``.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     job_id: JobId
     repo_name: Name
     remote_url: str

@@ -96,7 +96,8 @@ class JobPlan(Noun):
     folder is admitted again before it runs. Printing it is ``runner plan``.
 
     Attributes:
-        remote_url: Canonical; an absolute path when ``repo_source`` is ``operator_path``.
+        remote_url: What is fetched: the allowlist's own spelling, or an absolute path when
+            ``repo_source`` is ``operator_path``.
         argv: As in the allowlist; elements that begin with ``wrappers/`` are resolved when the
             job is confined.
         env: Name and value of each variable, sorted, without those that depend on the machine.

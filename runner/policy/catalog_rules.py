@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from runner.errors import RefusedError
-from runner.model.catalog import EnumParam, IntParam, JobType, Repo
+from runner.model.catalog import EnumParam, IntParam, JobType, PatternParam, Repo
 from runner.model.problem import Problem, shown
 from runner.policy.admission import WRAPPERS_PREFIX
 from runner.policy.params import has_invisible_characters
@@ -89,7 +89,7 @@ def _variable_problems(at: tuple[str, str], job_type: JobType) -> Iterator[Probl
     for name, value in job_type.env.items():
         if "\0" in value:
             yield Problem((*at, "env", name), "the value holds a NUL byte")
-    origin = {name: "env" for name in job_type.env}
+    origin = dict.fromkeys(job_type.env, "env")
     for name in job_type.allowed_params:
         if name.upper() in origin:
             message = f"its variable {name.upper()!r} is set by {origin[name.upper()]} already"
@@ -104,9 +104,21 @@ def _param_problems(at: tuple[str, str], job_type: JobType) -> Iterator[Problem]
                 if has_invisible_characters(value):
                     message = f"got {shown(value)}, expected one line of visible characters"
                     yield Problem((*at, "allowed_params", name, "values", index), message)
+        elif isinstance(spec, PatternParam) and not _works_on_ascii(spec.pattern):
+            message = f"got {shown(spec.pattern)}, which asks for other letters than ASCII's"
+            yield Problem((*at, "allowed_params", name, "pattern"), message)
         elif isinstance(spec, IntParam) and max(abs(spec.min), abs(spec.max)) >= 10**18:
             message = "got a bound of more than 18 digits, which nobody could reach"
             yield Problem((*at, "allowed_params", name), message)
+
+
+def _works_on_ascii(pattern: str) -> bool:
+    """Whether the flag with which params are matched fits the pattern's own, such as (?u)."""
+    try:
+        re.compile(pattern, re.ASCII)
+    except ValueError:
+        return False
+    return True
 
 
 def _branch_problems(at: tuple[str, str], repo: Repo) -> Iterator[Problem]:

@@ -4,7 +4,15 @@ The level is what a hostile micro-job was *refused*, never what a backend was as
 version number or the presence of a program proves nothing.
 """
 
-from runner.model.sandbox import NOTHING_ENFORCED, Enforced, Enforcement, ProbeFindings
+from runner.errors import RefusedError
+from runner.model.job import JobPlan, Reason
+from runner.model.sandbox import (
+    NOTHING_ENFORCED,
+    Confinement,
+    Enforced,
+    Enforcement,
+    ProbeFindings,
+)
 
 ATTACKS = {
     "fs_write": ("tree_write", "tree_create", "tree_unlink", "tree_rename", "git_dir_write"),
@@ -44,6 +52,23 @@ def level(findings: ProbeFindings) -> int:
     if not all(_all_refused(findings, attacks) for attacks in others):
         return 1
     return 3 if _all_refused(findings, ATTACKS["view"]) else 2
+
+
+def can_run_here(plan: JobPlan, confinement: Confinement) -> None:
+    """Returns if the plan's job can do what it must under ``confinement``.
+
+    It is better told before the job starts than left to fail half-way.
+
+    Raises:
+        RefusedError: ``NEEDS_METADATA_WRITES``.
+    """
+    if plan.needs_metadata_writes and not confinement.own_metadata_writable:
+        raise RefusedError(
+            Reason.NEEDS_METADATA_WRITES,
+            f"{plan.job_type} has to set modes and times in its own folders, which the backend "
+            f"{confinement.backend} refuses everywhere when jobs run under the runner's own uid",
+            remedy="install bubblewrap, or run the runner as root so that jobs get their own uid",
+        )
 
 
 def _all_refused(findings: ProbeFindings, attacks: tuple[str, ...]) -> bool:

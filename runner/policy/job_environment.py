@@ -1,4 +1,6 @@
-"""The variables that a job finds; its environment starts empty."""
+"""What a job finds: its variables, of which it starts with none, and its parameters."""
+
+import json
 
 from runner.model.job import JobPlan
 
@@ -32,3 +34,9 @@ def job_environment(
     if python is not None:
         variables["AIOPS_PYTHON"] = python
     return tuple(sorted(variables.items()))
+
+
+def params_json(plan: JobPlan) -> bytes:
+    """What a job finds as ``$ARTIFACT_DIR/params.json``: who it is, and what it was given."""
+    wanted = {"job_id", "job_type", "repo_name", "sha", "params"}
+    return json.dumps(plan.model_dump(include=wanted), sort_keys=True, indent=2).encode() + b"\n"

@@ -4,7 +4,6 @@ Each rule is a small function that yields what is wrong, in words; yielding noth
 """
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,30 +19,6 @@ ENVELOPE_NAME = "artifact.dsse.json"
 AUDIT_NAME = "audit.json"
 REVOCATION_NAME = "revocation.json"
 _BESIDE = {SUMS_NAME, ENVELOPE_NAME, AUDIT_NAME, REVOCATION_NAME}
-_SUM_LINE = re.compile(r"(\\?)([0-9a-f]{64})  (.+)\Z", re.ASCII)
-_UNESCAPED = {"\\\\": "\\", "\\n": "\n", "\\r": "\r"}
-
-
-def parse_sums(text: str) -> dict[str, str]:
-    """The digests of a ``SHA256SUMS``, by path, as sha256sum(1) writes and reads them.
-
-    Raises:
-        ValueError: a line that isn't one, or a path that stands twice.
-    """
-    if text and not text.endswith("\n"):
-        raise ValueError("the last line is cut off")
-    sums: dict[str, str] = {}
-    for number, line in enumerate(text.split("\n")[:-1], start=1):
-        match = _SUM_LINE.match(line)
-        if match is None:
-            raise ValueError(f"line {number} isn't '<sha256>  <path>'")
-        escaped, digest, path = match.groups()
-        if escaped:
-            path = re.sub(r"\\.", lambda found: _UNESCAPED.get(found[0], found[0]), path)
-        if path in sums:
-            raise ValueError(f"{shown(path)} stands twice")
-        sums[path] = digest
-    return sums
 
 
 def named_files(artifact: Artifact) -> dict[str, str | None]:

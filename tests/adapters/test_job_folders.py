@@ -1,5 +1,6 @@
 """Job folders: accepted durably, held by one, sealed once, whole or not at all."""
 
+import contextlib
 import os
 import resource
 import shutil
@@ -245,6 +246,14 @@ def test_killed_at_any_step_of_sealing_there_is_a_whole_record_or_none(
     assert not [name for name in os.listdir(folder.path) if name.startswith(".")]
 
 
+def _fill(path: Path) -> None:
+    """Writes until the kernel says that there is no space left."""
+    with open(path, "wb", buffering=0) as ballast, contextlib.suppress(OSError):
+        while ballast.write(b"x" * 4096):
+            pass
+    assert os.statvfs(path).f_bavail == 0
+
+
 @pytest.mark.needs_root
 def test_with_the_reserve_a_full_disk_can_be_sealed_on(tmp_path: Path, signer: Signer) -> None:
     """A real file system of 2 MiB, full to the last block."""
@@ -257,10 +266,7 @@ def test_with_the_reserve_a_full_disk_can_be_sealed_on(tmp_path: Path, signer: S
         folder = records.accept(disk / "artifacts")
         record = records.artifact(folder)
         folder.reserve()
-        with pytest.raises(OSError, match="No space"), open(disk / "ballast", "wb") as ballast:
-            while True:
-                ballast.write(b"x" * 4096)
-                ballast.flush()
+        _fill(disk / "ballast")
         with pytest.raises(UnavailableError, match="DISK_FULL"):
             records.accept(disk / "artifacts", "20260102-030406-00112233aa")
         assert JobFolders(disk / "artifacts").ids() == (records.JOB_ID,)

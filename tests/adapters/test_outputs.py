@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,9 @@ def test_a_full_disk_gives_its_space_back(left: Path, error: int) -> None:
     ],
     ids=["grown", "shrunk", "linked"],
 )
-def test_a_file_that_changes_while_it_is_read_is_refused(left: Path, change) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_that_changes_while_it_is_read_is_refused(
+    left: Path, change: Callable[[Path], object]
+) -> None:
     (left / "file").write_bytes(b"123456")
     opened = outputs._open
 

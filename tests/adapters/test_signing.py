@@ -2,10 +2,10 @@
 
 import json
 import os
-import threading
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
@@ -49,30 +49,24 @@ def test_the_public_half_is_trusted_when_the_key_is_made_and_only_then(
     assert trusted_keys(keys / "trusted") == {}
 
 
-def test_of_ten_that_make_the_key_at_once_one_wins(keys: Path) -> None:
-    barrier = threading.Barrier(10)
-    made: list[str] = []
-
-    def make() -> None:
-        barrier.wait()
-        made.append(load_or_create(keys).key_id)
-
-    # In threads the temporary name is shared, which is harder than ten processes.
-    children = [os.fork() for _ in range(4)]
-    if 0 in children:
-        try:
-            load_or_create(keys)
-        finally:
+def test_of_many_that_make_the_key_at_once_one_wins(keys: Path) -> None:
+    ready, go = os.pipe()
+    children = []
+    for _ in range(8):
+        child = os.fork()
+        if child == 0:
+            os.close(go)
+            os.read(ready, 1)  # until every other end is closed: all start at once
+            made = load_or_create(keys)
+            (keys / f"seen-{made.key_id}").touch()
             os._exit(0)
-    for child in children:
-        os.waitpid(child, 0)
-    threads = [threading.Thread(target=make) for _ in range(10)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set(made)) == 1
-    assert list(trusted_keys(keys / "trusted")) == made[:1]
+        children.append(child)
+    os.close(ready)
+    os.close(go)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
+    seen = [path.name.removeprefix("seen-") for path in keys.glob("seen-*")]
+    assert seen == [load_or_create(keys).key_id]
+    assert list(trusted_keys(keys / "trusted")) == seen
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o666])
@@ -145,8 +139,6 @@ def test_we_verify_the_envelope_of_another_implementation() -> None:
     theirs = CryptoSigner.generate_ed25519()
     envelope = Envelope(b"payload", TYPE, {})
     envelope.sign(theirs)
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
     raw = bytes.fromhex(theirs.public_key.keyval["public"])
     key = Ed25519PublicKey.from_public_bytes(raw)
     got = verify_envelope(json.dumps(envelope.to_dict()).encode(), {key_id(key): key})

@@ -1,5 +1,6 @@
 """What ``runner verify`` finds out, and what it can't."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from runner.adapters.job_folders import JobFolder
 from runner.adapters.signing import Signer, load_or_create
 from runner.errors import NotFoundError
+from runner.flows.seal import seal
 from runner.flows.verify import verify
 from runner.model.artifact import Artifact, Established
 from runner.model.verification import CheckState, Verdict
@@ -72,8 +74,6 @@ def test_a_sealed_record_is_valid_and_every_check_is_named(root: Path, signer: S
 
 
 def test_a_copy_elsewhere_is_as_valid(root: Path, signer: Signer, tmp_path: Path) -> None:
-    import shutil
-
     folder = records.sealed(root, signer)
     shutil.copytree(folder.path, tmp_path / "download")
     assert verify(tmp_path / "download", records.trust(signer)).overall is Verdict.VALID
@@ -96,8 +96,6 @@ def test_no_folder_is_not_found(tmp_path: Path) -> None:
 
 
 def test_a_truncated_log_verifies_by_what_was_kept(root: Path, signer: Signer) -> None:
-    from runner.flows.seal import seal
-
     folder = records.accept(root)
     logs = records.write_logs(folder, b"x" * 100_000, b"", cap_bytes=4096)
     record = records.artifact(folder, logs, warnings=("LOG_TRUNCATED",))
@@ -129,8 +127,6 @@ def test_a_revocation_by_a_stranger_is_not_believed_and_not_ignored(
 def test_a_record_that_awaits_its_audit_is_decided_by_it(
     root: Path, signer: Signer, outcome: str, verdict: Verdict
 ) -> None:
-    from runner.flows.seal import seal
-
     folder = records.accept(root)
     assert seal(folder, awaiting_audit(folder), signer)
     assert verify(folder.path, records.trust(signer)).overall is Verdict.INTEGRITY_ONLY
@@ -139,8 +135,6 @@ def test_a_record_that_awaits_its_audit_is_decided_by_it(
 
 
 def test_an_audit_by_a_stranger_leaves_it_open(root: Path, signer: Signer, tmp_path: Path) -> None:
-    from runner.flows.seal import seal
-
     folder = records.accept(root)
     assert seal(folder, awaiting_audit(folder), signer)
     stranger = load_or_create(tmp_path / "strangers")

@@ -9,9 +9,7 @@ from runner.policy.conclusion import Conclusion, Ending, conclude
 from tests.support.endings import process_exit
 
 
-def _conclude(
-    end: ProcessExit, *, output_limit: str = "", **broken: bool | None
-) -> Conclusion:
+def _conclude(end: ProcessExit, *, output_limit: str = "", **broken: bool | None) -> Conclusion:
     held: dict[str, bool | None] = {
         "read_only_ok": True,
         "clean_tree_ok": True,

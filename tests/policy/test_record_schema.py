@@ -42,17 +42,17 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 
 
 def test_an_unknown_or_missing_key_is_refused_at_every_depth(sealed: Path) -> None:
+    schema = jsonschema.Draft202012Validator(artifact_schema())
     text = (sealed / "artifact.json").read_text()
+    assert schema.is_valid(json.loads(text))
     for index, _ in enumerate(_objects(json.loads(text))):
         record = json.loads(text)
         place = _objects(record)[index]
-        if place is record["params"] or "write" in place:
+        if place is record["params"]:
             continue  # the keys there are data
         place["unheard_of"] = 1
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(record, artifact_schema())
+        assert not schema.is_valid(record)
     for key in json.loads(text):
         record = json.loads(text)
         del record[key]
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(record, artifact_schema())
+        assert not schema.is_valid(record)

@@ -1,6 +1,7 @@
 """What garbage collection chooses."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ PLENTY = 10**12
 
 def cached(key: str, *, days: float = 0, size: int = 1, in_use: bool = False) -> Cached:
     """A mirror, or a checkout if ``key`` has a commit, last used ``days`` ago."""
-    kind = "checkout" if "/" in key else "mirror"
+    kind: Literal["checkout", "mirror"] = "checkout" if "/" in key else "mirror"
     last_used = NOW - timedelta(days=days)
     return Cached(kind=kind, key=key, size_bytes=size, last_used=last_used, in_use=in_use)
 

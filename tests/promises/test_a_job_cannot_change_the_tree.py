@@ -16,7 +16,7 @@ WRITES = {
     "hard_link_and_write": "ln README.md $ARTIFACT_DIR/l && echo evil >> $ARTIFACT_DIR/l",
     "symlink_and_write": "ln -s $PWD/README.md $ARTIFACT_DIR/l; echo evil >> $ARTIFACT_DIR/l",
     "same_size_and_time": "t=$(stat -c %y README.md); printf X | dd of=README.md conv=notrunc; "
-    "touch -d \"$t\" README.md",
+    'touch -d "$t" README.md',
     "truncate": ": > README.md",
     "set_time": "touch -d 2001-01-01 README.md",
     "set_mode": "chmod 777 README.md src",

@@ -42,12 +42,13 @@ repos:
 
 def job_type(name: str = "echo", **fields: Any) -> JobType:
     """A job type that runs the one wrapper, with ``fields`` replaced."""
-    return JobType(**({"name": name, "argv": ("wrappers/echo.sh",), "timeout_s": 60} | fields))
+    usual: dict[str, Any] = {"name": name, "argv": ("wrappers/echo.sh",), "timeout_s": 60}
+    return JobType(**(usual | fields))
 
 
 def repo(name: str = "orb", **fields: Any) -> Repo:
     """An entry of the repository allowlist, with ``fields`` replaced."""
-    usual = {
+    usual: dict[str, Any] = {
         "name": name,
         "url": f"git@git.example.org:team/{name}.git",
         "allowed_branches": ("main", "release/*"),
@@ -59,7 +60,7 @@ def repo(name: str = "orb", **fields: Any) -> Repo:
 def catalog(*entries: JobType | Repo, **fields: Any) -> Catalog:
     """A catalog of ``entries``; of one echo job and one repository if there are none."""
     entries = entries or (job_type(), repo())
-    usual = {
+    usual: dict[str, Any] = {
         "job_types": {entry.name: entry for entry in entries if isinstance(entry, JobType)},
         "repos": {entry.name: entry for entry in entries if isinstance(entry, Repo)},
         "allowlist_hash": "b" * 64,

@@ -165,7 +165,7 @@ def artifact(folder: JobFolder, logs: Logs | None = None, **changes: object) -> 
 def sealed(root: Path, signer: Signer, **changes: object) -> JobFolder:
     """A job's folder, sealed."""
     folder = accept(root)
-    assert seal(folder, artifact(folder, **changes), signer)
+    assert seal(folder, artifact(folder, None, **changes), signer)
     return folder
 
 

@@ -138,9 +138,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_runtest_call(item: pytest.Item) -> None:
     """Notes which backend a test is about, for the side that keeps the book."""
-    backends = {mark.name.removeprefix("needs_") for mark in item.iter_markers()}
-    backends.add(getattr(item, "funcargs", {}).get("backend_name", ""))
-    for backend in sorted(backends & set(BACKENDS)):
+    about = {mark.name.removeprefix("needs_") for mark in item.iter_markers()}
+    if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+        about |= {value for value in item.callspec.params.values() if isinstance(value, str)}
+    for backend in sorted(about & set(BACKENDS)):
         item.user_properties.append((_BACKEND, backend))
 
 

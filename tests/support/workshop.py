@@ -35,9 +35,7 @@ TREE = {
 class Workshop:
     """One installation in ``folder``, which every uid must be able to pass."""
 
-    def __init__(
-        self, folder: Path, client: RedisClient, *, backend: str, **settings: str
-    ) -> None:
+    def __init__(self, folder: Path, client: RedisClient, *, backend: str, **settings: str) -> None:
         self.folder = folder
         self.client = client
         self.configs = folder / "configs"

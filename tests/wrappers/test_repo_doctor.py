@@ -71,12 +71,13 @@ def test_secrets_are_found_by_line_and_never_shown(repo: Path, scratch: Path) ->
 
 def test_a_secret_in_a_name_or_a_link_is_not_shown_either(repo: Path, scratch: Path) -> None:
     put(repo, f"odd/{GITHUB}/CON", f"{GITHUB}\n")
-    put(repo, "x.md", f"[a](missing/{GITHUB})\n")
+    put(repo, "x.md", f"[a](missing/{GITHUB})\n[b](missing/{GITHUB + 'zQ7' * 99})\n")
     (repo / "link").symlink_to(f"gone/{GITHUB}")
     commit_all(repo)
     run = run_wrapper("repo_doctor", repo, scratch)
     everything = run.stdout + run.stderr + run.text("repo_doctor.json")
     assert GITHUB[4:] not in everything
+    assert "zQ7" not in everything
     assert {"name_windows", "token", "broken_link", "broken_symlink"} <= set(
         json.loads(run.text("repo_doctor.json"))["kinds"]
     )

@@ -40,9 +40,10 @@ def job_types_of(document: Document) -> tuple[dict[str, JobType], list[Problem]]
     """The job types that are well-formed, and what is wrong with the others."""
     problems: list[Problem] = []
     entries: dict[str, JobType] = {}
-    for name, entry in _entries(document, "jobs", problems):
-        problems += (found := [*_size_problems(name, entry)])
-        if found:
+    for name, raw_entry in _entries(document, "jobs", problems):
+        entry, wrong_sizes = _with_sizes_in_bytes(name, raw_entry)
+        if wrong_sizes:
+            problems += wrong_sizes
             continue
         try:
             entries[name] = JobType.model_validate_json(json.dumps({**entry, "name": name}))
@@ -68,9 +69,8 @@ def _entries(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name and content of each entry that is a mapping with a good name, at any rate."""
     content = document.content
-    for key in content:
-        if key not in ("version", section):
-            problems.append(Problem((key,), _unknown(key, ("version", section))))
+    known = ("version", section)
+    problems.extend(Problem((key,), _unknown(key, known)) for key in content if key not in known)
     version = content.get("version")
     if "version" not in content:
         problems.append(Problem(("version",), f"missing, expected {FORMAT_VERSION}"))
@@ -103,17 +103,20 @@ def _entries(
             yield name, entry
 
 
-def _size_problems(name: str, entry: dict[str, Any]) -> Iterator[Problem]:
-    """Turns sizes such as ``512MiB`` into bytes, in place; yields those that can't be."""
-    limits = entry.get("limits")
-    if not isinstance(limits, dict):
-        return
-    for key, value in limits.items():
+def _with_sizes_in_bytes(name: str, entry: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """``entry`` with each limit such as ``512MiB`` as a number, and those that can't be one."""
+    problems: list[Problem] = []
+    raw_limits = entry.get("limits")
+    if not isinstance(raw_limits, dict):
+        return entry, problems
+    limits = dict(raw_limits)
+    for key, value in raw_limits.items():
         if key.endswith("_bytes") and key in Limits.model_fields and isinstance(value, str):
             limits[key] = size_bytes(value)
             if limits[key] is None:
                 message = f"got {shown(value)}, expected bytes, or a size such as '512MiB'"
-                yield Problem(("jobs", name, "limits", key), message)
+                problems.append(Problem(("jobs", name, "limits", key), message))
+    return entry | {"limits": limits}, problems
 
 
 def _problem(at: tuple[str, str], entry: Mapping[str, Any], detail: ErrorDetails) -> Problem:

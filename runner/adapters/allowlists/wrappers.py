@@ -35,7 +35,7 @@ def read_wrappers(folder: Path) -> WrapperFiles:
     digests: dict[str, str] = {}
     executable: set[str] = set()
     try:
-        root = folder.resolve(strict=True)
+        root = _resolved(folder)
         for parent, folders, files in os.walk(root, onerror=_raise):
             for name in (*folders, *files):
                 path = Path(parent, name)
@@ -57,6 +57,11 @@ def read_wrappers(folder: Path) -> WrapperFiles:
     return WrapperFiles(dict(sorted(digests.items())), frozenset(executable))
 
 
+def _resolved(path: Path) -> Path:
+    # Not Path.resolve: for links in a circle that raises RuntimeError before Python 3.13.
+    return Path(os.path.realpath(path, strict=True))
+
+
 def _raise(error: OSError) -> None:
     raise error
 
@@ -75,7 +80,7 @@ def _relative_name(path: Path, root: Path) -> str:
 
 def _read(path: Path, root: Path) -> tuple[str, bool]:
     """The sha256 of a file and whether anybody may execute it."""
-    real = path.resolve(strict=True)
+    real = _resolved(path)
     if not real.is_relative_to(root):
         raise _refused(path, "a link that leaves the folder")
     fd = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -9,6 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.model.shown import shown
+
 _SHOWN = 200
 _BLOCK = 4096
 
@@ -88,7 +90,7 @@ def differing(before: bytes, after: bytes) -> tuple[bytes, ...]:
 
 def as_text(paths: tuple[bytes, ...]) -> tuple[str, ...]:
     """Paths as text that is safe to show; after 200, how many more there are."""
-    text = tuple(_shown(path) for path in paths[:_SHOWN])
+    text = tuple(shown(path) for path in paths[:_SHOWN])
     more = len(paths) - _SHOWN
     return (*text, f"… and {more} more") if more > 0 else text
 
@@ -108,8 +110,3 @@ def _by_path(records: bytes) -> dict[bytes, bytes]:
         found[records[at:middle]] = records[middle + 1 : end]
         at = end + 1
     return found
-
-
-def _shown(path: bytes) -> str:
-    text = path.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -13,7 +13,6 @@ from pathlib import Path
 from runner.adapters.git.config import checkout_config, object_format_of
 from runner.adapters.git.index import index_entry, index_file
 from runner.adapters.git.objects import Found, ObjectReader
-from runner.adapters.git.tree_names import shown
 from runner.adapters.git.trees import (
     MODE_FOLDER,
     MODE_LINK,
@@ -25,6 +24,7 @@ from runner.adapters.git.trees import (
 )
 from runner.errors import RefusedError, UnavailableError
 from runner.model.checkout import BuiltTree
+from runner.model.shown import shown
 
 GITFILE = b"gitdir: ../git\n"
 ALTERNATES = b"../../objects\n"
@@ -147,7 +147,7 @@ def _write_file(
 def _write_link(reader: ObjectReader, blob: Found, name: bytes, folder_fd: int) -> None:
     target = reader.verified(blob, "blob")
     if not target or b"\0" in target:
-        raise RefusedError("CHECKOUT_REFUSED", f"the link {shown(name)!r} leads to no name")
+        raise RefusedError("CHECKOUT_REFUSED", f"the link '{shown(name)}' leads to no name")
     os.symlink(target, name, dir_fd=folder_fd)
 
 

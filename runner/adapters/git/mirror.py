@@ -162,10 +162,16 @@ class Mirror:
         else:
             rounds = (False,)
         for everything in rounds:
-            self._fetch(offered, allowed_branches, everything=everything)
+            refused_shallow = self._fetch(offered, allowed_branches, everything=everything)
             tree_id = self._vouched(sha, allowed_branches)
             if tree_id is not None:
                 return tree_id
+            if refused_shallow:
+                raise RefusedError(
+                    "SHALLOW_REPOSITORY",
+                    "the repository is a shallow clone: commits that its own build on are missing",
+                    remedy="run `git fetch --unshallow` in it (or clone it without --depth)",
+                )
         if not self._objects().kind(sha):
             # Only to say which of two things is wrong: is it nowhere, or where it doesn't count?
             self._origin.fetch(self._folder, [sha])
@@ -183,7 +189,11 @@ class Mirror:
 
     def _fetch(
         self, offered: dict[str, str], allowed_branches: tuple[str, ...], *, everything: bool
-    ) -> None:
+    ) -> bool:
+        """Brings the mirror's refs up to date; whether some were left out as shallow.
+
+        Git leaves those out with a warning and ends with 0 all the same.
+        """
         names = {ref: remote.ours(ref, allowed_branches, everything=everything) for ref in offered}
         wanted = {ref: name for ref, name in names.items() if name is not None}
         present = self._refs(remote.BRANCHES, remote.TAGS, remote.OTHER, remote.HEAD)
@@ -192,20 +202,15 @@ class Mirror:
             lines = "".join(f"delete {ref}\n" for ref in gone).encode("utf-8", "surrogateescape")
             self._git.run("update-ref", "--stdin", git_dir=self._folder, input_bytes=lines)
         if not wanted:
-            return
+            return False
         result = self._origin.fetch(
             self._folder, (f"+{ref}:{name}" for ref, name in wanted.items())
         )
-        if "shallow" in result.stderr:
-            raise RefusedError(
-                "SHALLOW_REPOSITORY",
-                "the repository is a shallow clone: commits that this one builds on are missing",
-                remedy="run `git fetch --unshallow` in it (or clone it without --depth)",
-            )
         if result.exit_code != 0:
             raise remote.explain(result)
         if len(list((self.objects / "pack").glob("*.pack"))) > _PACKS:
             self._repack()
+        return "shallow" in result.stderr and "not allowed" in result.stderr
 
     def _repack(self) -> None:
         self._git.run("repack", "-a", "-d", "-k", "-q", git_dir=self._folder)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class Mirrors:
         self._locks = locks
         self._git = git
         self._open: dict[str, Mirror] = {}
+        self._turn = threading.Lock()
 
     def open(self, remote_url: str, *, local: bool = False) -> Mirror:
         """The mirror of the repository at ``remote_url``; nothing is fetched yet.
@@ -48,14 +50,15 @@ class Mirrors:
                 f"got {remote_url!r}, expected {'an absolute path' if local else 'a URL'}",
             )
         key = hashlib.sha256(remote_url.encode("utf-8", "surrogateescape")).hexdigest()
-        mirror = self._open.get(key)
-        if mirror is None:
-            for folder in (self._root, self._locks):
-                folder.mkdir(parents=True, exist_ok=True)
-            origin = remote.Remote(url=remote_url, local=local, git=self._git)
-            mirror = Mirror(self._root / key, self._locks, origin, self._git)
-            self._open[key] = mirror
-        return mirror
+        with self._turn:
+            mirror = self._open.get(key)
+            if mirror is None:
+                for folder in (self._root, self._locks):
+                    folder.mkdir(parents=True, exist_ok=True)
+                origin = remote.Remote(url=remote_url, local=local, git=self._git)
+                mirror = Mirror(self._root / key, self._locks, origin, self._git)
+                self._open[key] = mirror
+            return mirror
 
     def entries(self) -> tuple[MirrorEntry, ...]:
         """Every mirror, for eviction."""
@@ -90,9 +93,8 @@ class Mirrors:
             return False
         try:
             with locked(lock, exclusive=True, blocking=False):
-                mirror = self._open.pop(key, None)
-                if mirror is not None:
-                    mirror.close()
+                if key in self._open:
+                    self._open[key].close()
                 aside = self._root / f".evicted-{key}"
                 shutil.rmtree(aside, ignore_errors=True)
                 folder.rename(aside)
@@ -107,5 +109,6 @@ class Mirrors:
 
     def close(self) -> None:
         """Ends every git process that was kept."""
-        for mirror in self._open.values():
-            mirror.close()
+        with self._turn:
+            for mirror in self._open.values():
+                mirror.close()

@@ -26,9 +26,3 @@ def _is_git_directory(name: bytes) -> bool:
     text = name.decode("utf-8", "replace").translate(_IGNORED_BY_HFS).lower()
     stream_owner = text.split(":")[0]  # NTFS: "name:stream:type" is in the file "name"
     return stream_owner.rstrip(" .") in (".git", "git~1")
-
-
-def shown(path: bytes) -> str:
-    """``path`` as text that is safe to print and can be told from every other path."""
-    text = path.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 from runner.adapters.git.objects import ObjectReader
-from runner.adapters.git.tree_names import refusal, shown
+from runner.adapters.git.tree_names import refusal
 from runner.errors import IntegrityError, RefusedError
+from runner.model.shown import shown
 
 MODE_FOLDER = 0o040000
 MODE_LINK = 0o120000
@@ -100,7 +101,7 @@ def _refuse_name(path: bytes, name: bytes) -> None:
         why = "is too long"
     if why:
         raise RefusedError(
-            "CHECKOUT_REFUSED", f"the entry {shown(name)!r} in {shown(path)[:200]!r} {why}"
+            "CHECKOUT_REFUSED", f"the entry '{shown(name)}' in '{shown(path)[:200]}' {why}"
         )
 
 
@@ -112,5 +113,5 @@ def _mode(octal: bytes, path: bytes, name: bytes) -> int:
     if mode & 0o170000 == 0o100000:
         return MODE_SCRIPT if mode & 0o100 else MODE_FILE
     raise RefusedError(
-        "CHECKOUT_REFUSED", f"{shown(path + b'/' + name)!r} has the mode {shown(octal)[:20]!r}"
+        "CHECKOUT_REFUSED", f"'{shown(path + b'/' + name)}' has the mode '{shown(octal)[:20]}'"
     )

@@ -5,9 +5,13 @@ takes 76 ms, and runs git once to see whether it is there.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.adapters.git.process import readable
 from runner.errors import ConfigurationError, UnavailableError
+
+if TYPE_CHECKING:
+    import git
 
 # A repository that somebody else owns is only read here, with what it could have us run
 # switched off: git-config(1), core.fsmonitor, core.hooksPath, safe.directory.
@@ -79,7 +83,7 @@ def resolve_revision(path: Path, revision: str) -> str:
     return str(found)
 
 
-def _environment(repo: "git.Repo") -> dict[str, str]:  # noqa: F821
+def _environment(repo: "git.Repo") -> dict[str, str]:
     """Pins git to this repository, whatever the caller's own environment (a hook's) says."""
     common = str(repo.common_dir)
     settings = {"GIT_CONFIG_COUNT": str(len(_SETTINGS))}

@@ -75,6 +75,8 @@ def follow_log(
 ) -> Iterator[LogEvent]:
     """The stream from ``offset`` on, as it grows, until ``ended`` and everything is read.
 
+    Chunks end between characters where they can, so that each can be shown by itself.
+
     Args:
         path: Of the kept file; it needn't exist yet.
         ended: Whether nothing more will be written. Asked only after everything was read.
@@ -90,7 +92,7 @@ def follow_log(
             events = _settled(path, partial(_read_once, path, offset, chunk_bytes, record))
         except FileNotFoundError:
             events = ()
-        for event in events:
+        for event in _ended_between_characters(events):
             yield event
             offset = _end(event)
         if events:
@@ -131,6 +133,29 @@ def _end(event: LogEvent) -> int:
     return event.offset + (len(event.data) if isinstance(event, LogChunk) else event.bytes)
 
 
+def _ended_between_characters(events: tuple[LogEvent, ...]) -> tuple[LogEvent, ...]:
+    """``events`` without a few last bytes that the next look will find with what follows them."""
+    last = events[-1] if events else None
+    if not isinstance(last, LogChunk):
+        return events
+    kept = last.data[: len(last.data) - _unfinished(last.data)]
+    return (*events[:-1], LogChunk(last.offset, kept or last.data))
+
+
+def _unfinished(data: bytes) -> int:
+    """How many bytes at the end only begin a UTF-8 character or a line's end (RFC 3629)."""
+    if data.endswith(b"\r"):
+        return 1
+    for back in range(1, min(4, len(data)) + 1):
+        byte = data[-back]
+        if byte >= 0xC0:
+            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return back if back < length else 0
+        if byte < 0x80:
+            return 0
+    return 0
+
+
 def _settled(path: Path, look: Callable[[], _T]) -> _T:
     """What ``look`` finds, again if the pump rotated a segment away from under it."""
     for _ in range(_ATTEMPTS):
@@ -154,10 +179,13 @@ def _read_once(
         if piece.offset + piece.length <= offset:
             continue
         data = _read(piece, offset - piece.offset, limit)
-        if data:
+        last = events[-1] if events else None
+        if isinstance(last, LogChunk):
+            events[-1] = LogChunk(last.offset, last.data + data)
+        elif data:
             events.append(LogChunk(offset, data))
-            offset += len(data)
-            limit -= len(data)
+        offset += len(data)
+        limit -= len(data)
     return tuple(events)
 
 

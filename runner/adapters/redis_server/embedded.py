@@ -71,7 +71,6 @@ class EmbeddedRedis:
         self._socket = socket_path(self._data_root, uid=uid, runtime_root=runtime_root)
         self._search_path = search_path
         self._users = -1
-        self._trusts_socket_folder = False
         self.url = f"unix://{quote(str(self._socket))}"
         self.kind = ""
         self.version = ""
@@ -86,7 +85,6 @@ class EmbeddedRedis:
                     # waits here while a guard is ending the server of users that died
                     fcntl.flock(self._users, fcntl.LOCK_SH)
                     make_private(self._socket.parent, uid=self._uid)
-                    self._trusts_socket_folder = True
                     # first, so that there is no moment in which a server is without
                     self._be_guarded()
                     if not self._join():
@@ -212,8 +210,7 @@ class EmbeddedRedis:
         if pidfd is not None:
             guard.end_server(pidfd, self._socket)
             os.close(pidfd)
-        if self._trusts_socket_folder:
-            guard.remove_socket(self._socket)
+        guard.remove_socket(self._socket)
         fcntl.flock(self._users, fcntl.LOCK_UN)
         lock = guard.open_lock(self._data_root / "guard.lock")
         try:

@@ -16,6 +16,7 @@ import os
 import select
 import signal
 import socket
+import stat
 import sys
 import time
 from pathlib import Path
@@ -83,15 +84,20 @@ def end_server(pidfd: int, socket_path: Path) -> None:
     """Ends the server, cleanly if it lets itself be, and waits until it is gone.
 
     ``SHUTDOWN`` writes and syncs the append-only file and answers at once, while SIGTERM is looked
-    at ten times a second.
+    at ten times a second. With both the server removes its socket by path; where that would follow
+    somebody else's link it is killed instead, and loses nothing that it had answered for: that is
+    with the kernel by then.
     """
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(_PATIENCE_S)
-        connection.connect(str(socket_path))
-        connection.sendall(b"SHUTDOWN NOSAVE\r\n")
-        if not connection.recv(64) and ended(pidfd, _PATIENCE_S):
-            return
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    signals = [signal.SIGKILL]
+    if _is_ours(socket_path.parent):
+        signals.insert(0, signal.SIGTERM)
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_PATIENCE_S)
+            connection.connect(str(socket_path))
+            connection.sendall(b"SHUTDOWN NOSAVE\r\n")
+            if not connection.recv(64) and ended(pidfd, _PATIENCE_S):
+                return
+    for number in signals:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(pidfd, number)
         if ended(pidfd, _PATIENCE_S):
@@ -99,20 +105,28 @@ def end_server(pidfd: int, socket_path: Path) -> None:
 
 
 def remove_socket(socket_path: Path) -> None:
-    """Removes the socket's folder, so that nothing is left in a folder that everybody shares.
+    """Removes the socket's folder, so that nothing is left in a folder that everybody shares."""
+    if _is_ours(socket_path.parent):
+        with contextlib.suppress(OSError):
+            socket_path.unlink(missing_ok=True)
+            socket_path.parent.rmdir()
 
-    Only one of our own: where a cleaner took it away, somebody may have put a link in its place.
+
+def _is_ours(folder: Path) -> bool:
+    """Whether nobody else can have put anything there.
+
+    A cleaner of ``/tmp`` may have taken the folder away, and its name is then free for others.
+    What is ours stays: nobody else can rename or remove it there (the sticky bit, chmod(2)).
     """
-    with contextlib.suppress(OSError):
-        folder = os.open(socket_path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
-            if os.fstat(folder).st_uid != os.geteuid():
-                return
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(socket_path.name, dir_fd=folder)
-        finally:
-            os.close(folder)
-        socket_path.parent.rmdir()
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return (
+        stat.S_ISDIR(found.st_mode)
+        and found.st_uid == os.geteuid()
+        and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    )
 
 
 def end_when_unused(data_root: Path, socket_path: Path, users: int, guard_lock: int) -> None:

@@ -30,6 +30,7 @@ _NAMESPACES = (
     "--unshare-cgroup",
 )
 
+
 class BubblewrapBackend:
     """Confines with ``bwrap``: mount, pid, net, ipc, uts, user and cgroup namespaces, seccomp."""
 
@@ -74,9 +75,7 @@ class BubblewrapBackend:
                 remedy=f"chmod u-s {self._binary}, and allow unprivileged user namespaces",
             )
         uid = os.getuid() if self._job_uid is None else self._job_uid
-        view = bubblewrap_view.view(
-            command, system=self._system, prologue=self._prologue, uid=uid
-        )
+        view = bubblewrap_view.view(command, system=self._system, prologue=self._prologue, uid=uid)
         limits = prologue_limits(command.limits, processes=command.limits.processes)
         payload = (
             "/bin/sh",

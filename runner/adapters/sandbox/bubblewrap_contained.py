@@ -25,13 +25,14 @@ class Pipes:
     """The runner's ends of the pipes to one sandbox."""
 
     def __init__(self, process: subprocess.Popen[bytes], status: int) -> None:
-        assert process.stdin and process.stdout and process.stderr  # noqa: S101  (asked for above)
+        assert process.stdin and process.stdout and process.stderr
         self.go = process.stdin
         self.stdout = process.stdout
         self.stderr = process.stderr
         self.status = status
 
     def close(self) -> None:
+        """Closes them all."""
         for pipe in (self.go, self.stdout, self.stderr):
             with contextlib.suppress(OSError):
                 pipe.close()

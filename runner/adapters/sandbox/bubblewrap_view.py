@@ -116,9 +116,7 @@ def view(
 def sources(arguments: tuple[str, ...]) -> tuple[str, ...]:
     """The host's side of every bind in ``arguments``."""
     return tuple(
-        arguments[index + 1]
-        for index, argument in enumerate(arguments)
-        if argument == "--ro-bind"
+        arguments[index + 1] for index, argument in enumerate(arguments) if argument == "--ro-bind"
     )
 
 

@@ -202,6 +202,8 @@ def _answers(outputs_fd: int, said: bytearray) -> dict[str, bool]:
         fd = os.open("probe.json", os.O_RDONLY | os.O_NOFOLLOW, dir_fd=outputs_fd)
     except OSError as error:
         words = bytes(said[-500:]).decode(errors="replace").strip()
-        raise UnavailableError("SANDBOX_UNAVAILABLE", f"the probe left no answer: {words}") from error
+        raise UnavailableError(
+            "SANDBOX_UNAVAILABLE", f"the probe left no answer: {words}"
+        ) from error
     with os.fdopen(fd, "rb") as file:
         return {str(name): bool(refused) for name, refused in json.loads(file.read()).items()}

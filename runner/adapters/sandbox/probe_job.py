@@ -87,9 +87,7 @@ def main(targets: dict[str, str]) -> dict[str, bool]:
         "net_udp": lambda: _connect(
             socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", int(targets["udp_port"]))
         ),
-        "net_unix_path": lambda: _connect(
-            socket.AF_UNIX, socket.SOCK_STREAM, targets["unix_path"]
-        ),
+        "net_unix_path": lambda: _connect(socket.AF_UNIX, socket.SOCK_STREAM, targets["unix_path"]),
         "net_unix_abstract": lambda: _connect(
             socket.AF_UNIX, socket.SOCK_STREAM, "\0" + targets["unix_abstract"]
         ),

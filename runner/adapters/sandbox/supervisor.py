@@ -1,8 +1,8 @@
 """The process between the runner and a job confined by Landlock: starts it, outlives it, ends it.
 
 Run as ``python -I -S`` on a copy of this file, with the standard library alone: it is no part of
-the package at run time, so that it works where the job's uid can't reach the package. Its one
-argument is the number of a descriptor that holds its orders as JSON (see ``landlock.py``).
+the package at run time (which is why it is one file), so that it works where the job's uid can't
+reach the package. Its one argument is the number of a descriptor that holds its orders as JSON (see ``landlock.py``).
 
 It adopts every process that the job leaves behind (PR_SET_CHILD_SUBREAPER, prctl(2)), so when
 waitpid(2) says ECHILD nothing of the job is alive: that is the proof of death. The job can't harm
@@ -20,6 +20,7 @@ import json
 import os
 import select
 import signal
+import stat
 import sys
 from typing import Any, NoReturn
 
@@ -27,6 +28,8 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP = 1, 4, 22
 _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 36, 38
 _SECCOMP_MODE_FILTER = 2
 _LANDLOCK_RESTRICT_SELF = 446
+_CLONE_NEWNS = 0x20000
+_MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 1 << 12, 1 << 14, 1 << 18
 _LOOK_AGAIN_MS = 50
 _NOT_CONFINED = 99
 
@@ -69,6 +72,34 @@ def _drop(uid: int) -> None:
     os.setresuid(uid, uid, uid)
 
 
+def _open_ways(closed: list[dict[str, Any]]) -> None:
+    """Puts an open folder, with only what is needed below it, over each closed one.
+
+    In a mount namespace of this process's own: nobody else sees it, and the job keeps its paths.
+    Source: mount_namespaces(7), mount(2).
+    """
+    _check(_libc.unshare(_CLONE_NEWNS), "a mount namespace for what the job's uid can't reach")
+    _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
+    for one in closed:
+        needed = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in one["needed"]]
+        _mount("aiops", one["folder"], "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=0755,size=1m")
+        for path, fd in sorted(needed):
+            if os.path.exists(path):  # another needed folder holds it already
+                continue
+            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            if stat.S_ISDIR(os.fstat(fd).st_mode):
+                os.mkdir(path, 0o755)
+            else:
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            _mount(f"/proc/self/fd/{fd}", path, None, _MS_BIND)
+
+
+def _mount(source: str | None, target: str, kind: str | None, flags: int, data: str = "") -> None:
+    words = [None if word is None else os.fsencode(word) for word in (source, target, kind)]
+    answer = _libc.mount(*words, ctypes.c_ulong(flags), os.fsencode(data))
+    _check(answer, f"mounting at {target}")
+
+
 def _start_job(orders: dict[str, Any]) -> int:
     """The pid of a process that confines itself and becomes the prologue."""
     supervisor = os.getpid()
@@ -95,6 +126,7 @@ def _become_job(orders: dict[str, Any], supervisor: int) -> NoReturn:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor:  # it died before that call
         os._exit(_NOT_CONFINED)
+    os.umask(0o022)
     os.chdir(orders["cwd"])
     _enter_domain(orders["ruleset_fd"])
     os.closerange(3, 0x7FFFFFFF)
@@ -109,6 +141,9 @@ class _Supervisor:
     def __init__(self, orders: dict[str, Any]) -> None:
         self._orders = orders
         self._scoped = False
+        self._job = 0
+        self._killing = False
+        self._killed = 0
         self._woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGTERM):
@@ -118,6 +153,8 @@ class _Supervisor:
 
     def confine_itself(self) -> None:
         """Gives up every right that it doesn't need; from now on it falls with the runner."""
+        if self._orders["closed"]:
+            _open_ways(self._orders["closed"])
         scope, uid = self._orders["scope_fd"], self._orders["uid"]
         if uid is not None and scope is not None:
             _drop(uid)  # without a scope it stays root: the job, of the same uid, could kill it
@@ -132,24 +169,21 @@ class _Supervisor:
 
     def run(self) -> None:
         """Starts the job, obeys until it has ended, ends what it left behind; reports both."""
-        job = _start_job(self._orders)
+        self._job = _start_job(self._orders)
         null = os.open("/dev/null", os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(null, fd)  # the job alone holds its pipes, so that their end is its end
-        code = os.waitstatus_to_exitcode(self._await(job))
+        code = os.waitstatus_to_exitcode(self._await())
         self._report(exit_code=code if code >= 0 else 128 - code)
         self._report(orphans=self._sweep())
 
-    def _await(self, job: int) -> int:
+    def _await(self) -> int:
         """The wait status of the job's own process."""
         control = self._orders["control_fd"]
         self._poller.register(control, select.POLLIN)
-        while True:
+        while (status := self._reap().get(self._job)) is None:
             if self._runner_is_gone():
                 self._signal_all(signal.SIGKILL)
-            for pid, status in _reap():
-                if pid == job:
-                    return status
             for fd, _ in self._poller.poll():
                 if fd == control:
                     command = os.read(control, 1)
@@ -157,22 +191,41 @@ class _Supervisor:
                     if not command:
                         self._poller.unregister(control)
             self._forget_wakeups()
+        with contextlib.suppress(KeyError):
+            self._poller.unregister(control)
+        return status
 
     def _sweep(self) -> int:
-        """Kills until nothing is left; how many it was."""
-        with contextlib.suppress(KeyError):
-            self._poller.unregister(self._orders["control_fd"])
-        killed = 0
+        """Kills until nothing is left; how many died of it, at once with the job or after it."""
         while True:
             self._signal_all(signal.SIGKILL)
             try:
-                ended = _reap()
+                ended = self._reap()
             except ChildProcessError:
-                return killed
-            killed += sum(os.waitstatus_to_exitcode(it) == -signal.SIGKILL for _, it in ended)
+                return self._killed
             if not ended:
                 self._poller.poll(_LOOK_AGAIN_MS)
                 self._forget_wakeups()
+
+    def _reap(self) -> dict[int, int]:
+        """Pid → wait status of every child that has ended since it was last asked.
+
+        Raises:
+            ChildProcessError: there was none, and none is alive.
+        """
+        found: dict[int, int] = {}
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                if found:
+                    return found
+                raise
+            if pid == 0:
+                return found
+            found[pid] = status
+            if self._killing and pid != self._job and _died_of(status, signal.SIGKILL):
+                self._killed += 1
 
     def _forget_wakeups(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -180,6 +233,7 @@ class _Supervisor:
 
     def _signal_all(self, number: signal.Signals) -> None:
         """Sends ``number`` to every process of the job, at whatever speed it forks."""
+        self._killing |= number == signal.SIGKILL
         if not self._scoped:
             _signal_descendants(number)
             return
@@ -207,23 +261,8 @@ class _Supervisor:
             os.write(self._orders["status_fd"], json.dumps(fields).encode() + b"\n")
 
 
-def _reap() -> list[tuple[int, int]]:
-    """Pid and wait status of every child that has ended since it was last asked.
-
-    Raises:
-        ChildProcessError: there was none, and none is alive.
-    """
-    found: list[tuple[int, int]] = []
-    while True:
-        try:
-            ended = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            if found:
-                return found
-            raise
-        if ended[0] == 0:
-            return found
-        found.append(ended)
+def _died_of(status: int, number: signal.Signals) -> bool:
+    return os.waitstatus_to_exitcode(status) == -number
 
 
 def _signal_descendants(number: signal.Signals) -> None:

@@ -50,7 +50,13 @@ class UnconfinedBackend:
         params = folders["ARTIFACT_DIR"] / "params.json"
         params.write_bytes(command.params_json)
         process = subprocess.Popen(
-            ("/bin/sh", "-c", _WAIT_FOR_GO, "sh", *resolve_argv(command.argv, str(command.wrappers))),
+            (
+                "/bin/sh",
+                "-c",
+                _WAIT_FOR_GO,
+                "sh",
+                *resolve_argv(command.argv, str(command.wrappers)),
+            ),
             env={
                 **dict(command.env),
                 **{name: str(folder) for name, folder in folders.items()},
@@ -76,7 +82,7 @@ class UnconfinedContained:
 
     def __init__(self, process: subprocess.Popen[bytes], outputs: Path) -> None:
         """Takes over a process that waits."""
-        assert process.stdin and process.stdout and process.stderr  # noqa: S101  (asked for above)
+        assert process.stdin and process.stdout and process.stderr
         self._process = process
         self._go = process.stdin
         self._pipes = (process.stdout, process.stderr)

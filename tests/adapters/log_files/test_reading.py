@@ -170,6 +170,23 @@ def test_a_follower_keeps_its_place_when_the_record_is_sealed_under_it(
     assert rebuilt(events) == STREAM[:50] + b"." * 400 + STREAM[450:]
 
 
+@pytest.mark.parametrize("chunk_bytes", range(4, 12))
+def test_chunks_end_between_characters(tmp_path: Path, chunk_bytes: int) -> None:
+    text = "a\u00e9\u4f60\U0001f600\r\n" * 20 + "\r"
+    (tmp_path / "stdout.log").write_bytes(text.encode())
+    events = list(follow_log(tmp_path / "stdout.log", lambda: True, chunk_bytes=chunk_bytes))
+    assert rebuilt(events) == text.encode()
+    shown = "".join(for_terminal(e.data) for e in events if isinstance(e, LogChunk))
+    assert shown == for_terminal(text.encode())
+
+
+def test_bytes_that_are_no_text_are_followed_to_the_end(tmp_path: Path) -> None:
+    data = b"\xf0\x9f\xff\xc3" * 50
+    (tmp_path / "stdout.log").write_bytes(data)
+    events = list(follow_log(tmp_path / "stdout.log", lambda: True, chunk_bytes=5))
+    assert rebuilt(events) == data
+
+
 def test_following_a_log_that_never_comes_ends_with_the_job(tmp_path: Path) -> None:
     assert list(follow_log(tmp_path / "stdout.log", lambda: True)) == []
 

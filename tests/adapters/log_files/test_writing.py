@@ -4,7 +4,6 @@ import hashlib
 import os
 import resource
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,9 @@ from tests.support.forked import in_child
 
 
 @pytest.fixture
-def small_segments(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets a test rotate segments without writing megabytes."""
     monkeypatch.setattr(writing, "MIN_SEGMENT_BYTES", 1)
-    return
 
 
 def test_a_stream_under_the_cap_is_kept_as_it_is(tmp_path: Path) -> None:

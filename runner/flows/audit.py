@@ -1,0 +1,74 @@
+"""The comparison of a big tree that was put off when its job ended.
+
+The sealed record doesn't change: a pass is a signed file beside it. If the tree differs, nobody
+can say since when, so every record of that commit that still waits for an audit is revoked.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from runner.adapters.checkouts.cache import Checkouts
+from runner.adapters.job_folders import JobFolder, JobFolders
+from runner.adapters.signing import Signer
+from runner.errors import RunnerError
+from runner.model.artifact import Artifact
+from runner.model.checkout import Checkout, TreeCheck
+from runner.policy import attestation
+from runner.policy.record_rules import AUDIT_NAME, REVOCATION_NAME, awaits_audit
+
+_log = structlog.get_logger(__name__)
+
+
+def audit(
+    checkout: Checkout, checkouts: Checkouts, folders: JobFolders, signer: Signer
+) -> TreeCheck:
+    """Compares every file of ``checkout`` with what was sealed, and says so beside the records.
+
+    The caller holds the checkout. Records of its commit that wait for an audit get theirs, or
+    are revoked, and then the entry is to be quarantined by the caller.
+    """
+    result = checkouts.check(checkout, full=True)
+    for folder, artifact in _waiting(folders, checkout):
+        if result.intact:
+            _attach(
+                folder, signer, attestation.AUDIT_TYPE, AUDIT_NAME, artifact, {"outcome": "passed"}
+            )
+            continue
+        why = {"reason": "MUTATION_DETECTED", "changed_files": list(result.changed_files)}
+        _attach(folder, signer, attestation.REVOCATION_TYPE, REVOCATION_NAME, artifact, why)
+        _log.error("audit.revoked", job_id=artifact.job_id, sha=artifact.sha)
+    return result
+
+
+def _waiting(folders: JobFolders, checkout: Checkout) -> Iterator[tuple[JobFolder, Artifact]]:
+    """The sealed records of the checkout's commit that nobody has audited yet."""
+    for job_id in folders.ids():
+        folder = folders.open(job_id)
+        if (folder.path / AUDIT_NAME).exists() or (folder.path / REVOCATION_NAME).exists():
+            continue
+        try:
+            if folder.plan().sha != checkout.sha:
+                continue
+            artifact = folder.artifact()
+        except RunnerError:
+            continue
+        if artifact is not None and awaits_audit(artifact) and artifact.tree == checkout.tree_id:
+            yield folder, artifact
+
+
+def _attach(
+    folder: JobFolder,
+    signer: Signer,
+    kind: str,
+    name: str,
+    artifact: Artifact,
+    predicate: Mapping[str, Any],
+) -> None:
+    digest = hashlib.sha256(Path(folder.path / attestation.RECORD_NAME).read_bytes()).hexdigest()
+    statement = attestation.follow_up(kind, artifact.job_id, digest, predicate)
+    envelope = signer.sign_envelope(attestation.payload(statement), attestation.PAYLOAD_TYPE)
+    folder.attach(name, envelope)

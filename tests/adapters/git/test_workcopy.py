@@ -1,0 +1,70 @@
+"""What a revision means in the operator's own repository."""
+
+from pathlib import Path
+
+import pytest
+
+from runner.adapters.git.workcopy import resolve_revision
+from runner.errors import ConfigurationError
+from tests.support.git_repos import commit, git, make_repo
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    return make_repo(tmp_path / "repo", {"a": "one\n"})
+
+
+def test_branches_tags_and_expressions_become_a_full_id(repo: Path) -> None:
+    first = git(repo, "rev-parse", "HEAD")
+    git(repo, "tag", "-a", "v1", "-m", "release")
+    second = commit(repo, {"a": "two\n"})
+
+    assert resolve_revision(repo, "HEAD") == second
+    assert resolve_revision(repo, "main") == second
+    assert resolve_revision(repo, "v1") == first
+    assert resolve_revision(repo, "HEAD~1") == first
+    assert resolve_revision(repo, first[:10]) == first
+
+
+@pytest.mark.parametrize(
+    "revision",
+    ["nowhere", "", "--help", "-q", "HEAD:a", "HEAD^{tree}", "1" * 40, "a\nb", "main main"],
+)
+def test_anything_that_is_no_commit_is_refused(repo: Path, revision: str) -> None:
+    with pytest.raises(ConfigurationError, match="REVISION_UNKNOWN"):
+        resolve_revision(repo, revision)
+
+
+def test_a_folder_that_is_no_repository_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="NOT_A_REPOSITORY"):
+        resolve_revision(tmp_path, "HEAD")
+    with pytest.raises(ConfigurationError, match="NOT_A_REPOSITORY"):
+        resolve_revision(tmp_path / "missing", "HEAD")
+
+
+def test_a_repository_without_a_commit_has_no_head(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="REVISION_UNKNOWN"):
+        resolve_revision(make_repo(tmp_path / "empty"), "HEAD")
+
+
+def test_a_bare_repository_and_a_linked_worktree_are_repositories(
+    repo: Path, tmp_path: Path
+) -> None:
+    sha = git(repo, "rev-parse", "HEAD")
+    git(repo, "clone", "-q", "--bare", str(repo), str(tmp_path / "bare"))
+    git(repo, "worktree", "add", "-q", "--detach", str(tmp_path / "linked"))
+    linked = commit(tmp_path / "linked", {"b": "c"})
+
+    assert resolve_revision(tmp_path / "bare", "main") == sha
+    assert resolve_revision(tmp_path / "linked", "HEAD") == linked
+
+
+def test_the_environment_of_a_hook_does_not_point_elsewhere(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_repo(tmp_path / "other", {"z": "other\n"})
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(other / ".git/objects"))
+
+    assert resolve_revision(repo, "HEAD") == git(repo, "rev-parse", "HEAD")
