@@ -34,6 +34,7 @@ from runner.flows.confine import Chamber, find_chamber
 from runner.flows.doctor import Patient
 from runner.flows.equipment import Equipment
 from runner.flows.recover import recover
+from runner.log import configure
 from runner.model.catalog import Catalog
 from runner.model.sandbox import Bind, ProbeFindings
 from runner.model.state import StatePaths
@@ -227,7 +228,9 @@ class Live:
 
 def runner_from_environment() -> Runner:
     """The runner that this process's environment describes."""
-    return Runner(settings_from_environment())
+    settings = settings_from_environment()
+    configure(settings.log_level, as_json=not sys.stderr.isatty())
+    return Runner(settings)
 
 
 def keeping(runner: Runner) -> Keeping:

@@ -222,7 +222,7 @@ def _names(folder: int) -> Iterator[str]:
 
 
 def _identity(found: os.stat_result) -> tuple[int, ...]:
-    """What stays the same about a file that nobody touches; a new link changes the last."""
+    """What stays the same about a file that nobody touches; the first three say which it is."""
     return (
         found.st_dev,
         found.st_ino,
@@ -260,7 +260,10 @@ def _open(folder: int, name: str, flags: int, found: os.stat_result) -> int:
 
 
 def _reopen_with_permission(folder: int, name: str, flags: int, found: os.stat_result) -> int:
-    pin = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        pin = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    except OSError as error:
+        raise _RefusedError(f"it can't be opened: {error.strerror}") from error
     try:
         pinned = os.fstat(pin)
         if _identity(pinned)[:3] != _identity(found)[:3] or pinned.st_uid != os.geteuid():

@@ -59,6 +59,7 @@ def run(
 
     runner = runner_from_environment()
     try:
+        runner.recover()
         plan = _plan(runner, job_type, repo, sha, param, timeout_s, quiet=json)
         with live(runner) as connected, _interrupts() as interrupts:
             artifact = _run_here(connected, plan, interrupts, quiet=json)

@@ -27,7 +27,7 @@ from runner.adapters.checkouts.seal import (
     write_seal,
 )
 from runner.adapters.locks import locked
-from runner.errors import BusyError, UnavailableError
+from runner.errors import BugError, BusyError, UnavailableError
 from runner.model.checkout import BuiltTree, CacheEntry, Checkout, TreeCheck
 
 Build = Callable[[Path], BuiltTree]
@@ -80,7 +80,7 @@ class Checkouts:
                     return
             with locked(place.lock, exclusive=True):
                 if self._usable(place, objects) is None and not self._reaffirm(place, objects):
-                    self._build(place, build)
+                    self._build(place, objects, build)
 
     def check(self, checkout: Checkout, *, full: bool | None = None) -> TreeCheck:
         """What became of a checkout since it was sealed.
@@ -193,13 +193,14 @@ class Checkouts:
         write_seal(place.seal, seal.model_copy(update={"boot_id": self._boot_id}))
         return True
 
-    def _build(self, place: Place, build: Build) -> None:
+    def _build(self, place: Place, objects: Path, build: Build) -> None:
         """Builds beside the entry's place, moves it there, seals it. Under the exclusive lock."""
         place.clear()
         _open_folder(place.folder)
         _open_folder(place.building)
         try:
             built = build(place.building)
+            _expect(place, objects, built)
             taken = snapshot.take(place.building)
             write_snapshot(place.snapshot, taken)
             place.building.rename(place.entry)
@@ -228,6 +229,16 @@ def _checkout(place: Place, objects: Path, seal: Seal) -> Checkout:
         snapshot_sha256=seal.snapshot_sha256,
         has_githooks=seal.built.has_githooks,
     )
+
+
+def _expect(place: Place, objects: Path, built: BuiltTree) -> None:
+    """An entry for something else would be built again and again."""
+    linked = os.readlink(place.building / "objects")
+    if (built.sha, linked) != (place.sha, str(objects)):
+        raise BugError(
+            "CHECKOUT_MISBUILT",
+            f"got {built.sha} on {linked}, expected {place.sha} on {objects}",
+        )
 
 
 def _open_folder(folder: Path) -> None:

@@ -209,6 +209,8 @@ def _tail_once(
             blocks.append(_read(piece, left, step))
             size += step
             newlines += blocks[-1].count(b"\n")
+        if left:
+            break
     text = b"".join(reversed(blocks))
     end = len(text) - text.endswith(b"\n")
     for _ in range(lines):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import RefusedError
+from runner.errors import BugError, RefusedError
 from runner.model.checkout import BuiltTree
 from tests.support.git_mirrors import Place, place
 from tests.support.git_repos import commit, git, make_big_repo, make_repo
@@ -192,23 +192,34 @@ def pretend_another_boot(entry: Path) -> None:
 def test_an_entry_that_points_to_another_object_store_is_built_again(
     here: Place, sha: str, tmp_path: Path
 ) -> None:
+    """The state folder was moved: what is linked absolutely is linked wrongly now."""
     with here.use(sha):
         pass
-    (tmp_path / "mirrors").rename(tmp_path / "mirrors-moved")
-    (tmp_path / "mirrors").mkdir()
-    built: list[Path] = []
-    elsewhere = tmp_path / "mirrors-moved" / here.mirror().key / "objects"
+    mirror = here.mirror()
+    elsewhere = tmp_path / "elsewhere"
 
     def build(folder: Path) -> BuiltTree:
-        built.append(folder)
-        return here.mirror().materialise(sha, folder)
+        built = mirror.materialise(sha, folder)
+        (folder / "objects").unlink()
+        (folder / "objects").symlink_to(elsewhere)
+        return built
 
-    here.mirrors.close()
-    here.mirrors = here.new_mirrors()
+    with here.checkouts.use(mirror.key, elsewhere, sha, build) as checkout:
+        assert os.readlink(checkout.entry / "objects") == str(elsewhere)
+
+
+def test_a_build_of_something_else_is_a_bug_and_is_not_tried_for_ever(
+    here: Place, sha: str, tmp_path: Path
+) -> None:
     here.ensure(sha)
-    with here.checkouts.use(here.mirror().key, elsewhere, sha, build) as checkout:
-        assert checkout.objects == elsewhere
-    assert len(built) == 1
+    mirror = here.mirror()
+    with (
+        pytest.raises(BugError, match="CHECKOUT_MISBUILT"),
+        here.checkouts.use(
+            mirror.key, tmp_path, sha, lambda folder: mirror.materialise(sha, folder)
+        ),
+    ):
+        pass
 
 
 def test_a_quarantined_entry_is_kept_and_built_anew(here: Place, sha: str) -> None:

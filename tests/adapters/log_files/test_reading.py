@@ -104,6 +104,13 @@ def test_the_last_lines_show_the_marker_where_it_falls_in(tmp_path: Path, log: C
     assert tail_lines(path, 1000) == path.read_bytes()
 
 
+def test_the_last_part_of_a_long_tail_stands_without_a_marker_before_it(
+    tmp_path: Path, log: CappedLog
+) -> None:
+    log.close()
+    assert tail_lines(tmp_path / "stdout.log", 1000, max_bytes=20) == STREAM[-20:]
+
+
 def test_a_last_line_without_newline_counts(tmp_path: Path) -> None:
     (tmp_path / "stdout.log").write_bytes(b"a\nb\nc")
     assert tail_lines(tmp_path / "stdout.log", 2) == b"b\nc"
