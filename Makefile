@@ -8,8 +8,10 @@ PY := .venv/bin/python
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 8 ] && echo 8 || echo $$n)
 PYTHONS := ops benchmarks tests
 PYTEST_ARGS ?=
+SCHEMAS = $(wildcard tests/*/*schema*.py tests/*/*/*schema*.py)
 
 .PHONY: help run test check bench mutants clean
+.PHONY: check-format check-lint check-types check-imports check-shell check-rules
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -29,16 +31,30 @@ run: $(READY) ## confine two real jobs on this checkout's own HEAD and verify th
 test: $(READY) ## every test, and what was not run and why
 	$(PY) -m pytest -q -n $(JOBS) $(PYTEST_ARGS)
 
-check: $(READY) ## format, lint, types, import contract, shell, lock
-	.venv/bin/ruff format --check .
-	.venv/bin/ruff check .
-	$(PY) -m mypy runner $(PYTHONS)
-	@if ls wrappers/python/*.py >/dev/null 2>&1; then cd wrappers/python && "../../$(PY)" -m mypy --config-file ../../pyproject.toml . ; fi
-	.venv/bin/lint-imports --no-logo
+check: check-format check-lint check-types check-imports check-shell check-rules ## format, lint, types, import contract, shell, docs, schemas, lock (-k: all findings)
+
+check-format: $(READY)
+	.venv/bin/ruff format --check --quiet .
+
+check-lint: $(READY)
+	.venv/bin/ruff check --quiet .
+
+check-types: $(READY)
+	$(PY) -m mypy --no-error-summary runner $(PYTHONS)
+	cd wrappers/python && ../../$(PY) -m mypy --no-error-summary --config-file ../../pyproject.toml .
+
+check-imports: $(READY)
+	.venv/bin/lint-imports --no-logo >.venv/imports.txt || { cat .venv/imports.txt; exit 1; }
+
+# what runs inside the package has no #! line: it is given to /bin/sh by name
+check-shell:
 	@if command -v shellcheck >/dev/null; then \
-	  git ls-files -co --exclude-standard -- '*.sh' .ci/run | xargs -d '\n' shellcheck; \
+	  find ops wrappers -name '*.sh' -exec shellcheck .ci/run {} + && \
+	  find runner -name '*.sh' -exec shellcheck --shell=dash {} +; \
 	else echo 'check: shellcheck is not installed; the shell scripts were not looked at'; fi
-	$(PY) -m pytest -q tests/test_architecture.py tests/test_docs.py
+
+check-rules: $(READY)
+	$(PY) -m pytest -q tests/test_architecture.py tests/test_docs.py $(SCHEMAS)
 
 bench: $(READY) ## the table of ratios (and benchmarks/results/latest.json)
 	$(PY) -m benchmarks

@@ -5,6 +5,7 @@ folder that holds it has been synced as well).
 """
 
 import os
+import secrets
 from pathlib import Path
 
 
@@ -18,8 +19,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _write_aside(path: Path, data: bytes, mode: int) -> Path:
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    aside.unlink(missing_ok=True)
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(fd, "wb") as file:

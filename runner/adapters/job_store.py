@@ -1,8 +1,9 @@
 """The state of the living jobs in Redis. Each change is one atomic script.
 
 Redis runs a script without letting anything come between (Redis documentation, *Scripting with
-Lua*), so what a script has read still holds when it writes. A script may be told twice: clients
-repeat what they got no reply to. Each is written so that the second telling answers as the first.
+Lua*), so what a script has read still holds when it writes. A lost reply leaves open whether a
+change was made, so it is told once more; each script is written so that the second telling answers
+as the first did.
 
 Keys, below the prefix: ``job:<id>`` (a hash, the job), ``jobs`` and ``jobs:<status>`` (job ids,
 which sort by time, as sorted sets without scores), ``idempotency:<sha256 of the key>``. Scripts
@@ -12,7 +13,7 @@ reach keys that they find by reading, so this is not for Redis Cluster.
 import contextlib
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -83,16 +84,16 @@ class JobStore:
         key = "" if idempotency_key is None else _digest(idempotency_key)
         fields = job.model_dump(mode="json", exclude={"job_id"}, exclude_none=True)
         fields["cancel_requested"] = int(job.cancel_requested)
-        with _reaching_redis():
-            answer, job_id = self._submit(
-                keys=[
-                    self._job(job.job_id),
-                    self._key("jobs"),
-                    self._of_status(job.status),
-                    self._key("idempotency", key),
-                ],
-                args=[job.job_id, input_hash, key, *(x for item in fields.items() for x in item)],
-            )
+        answer, job_id = _tell(
+            self._submit,
+            keys=[
+                self._job(job.job_id),
+                self._key("jobs"),
+                self._of_status(job.status),
+                self._key("idempotency", key),
+            ],
+            args=[job.job_id, input_hash, key, *(x for item in fields.items() for x in item)],
+        )
         match answer.decode():
             case "conflict":
                 raise RefusedError(
@@ -122,21 +123,21 @@ class JobStore:
         Of many callers one gets it, and only while the job is queued. The number rises with every
         claim on the job; what an earlier holder says later is not heard.
         """
-        with _reaching_redis():
-            fence = self._claim(
-                keys=[
-                    self._job(job_id),
-                    self._of_status(Status.QUEUED),
-                    self._of_status(Status.RUNNING),
-                ],
-                args=[job_id, worker, _stamp(now), _until(now, lease_s), secrets.token_hex(8)],
-            )
+        fence = _tell(
+            self._claim,
+            keys=[
+                self._job(job_id),
+                self._of_status(Status.QUEUED),
+                self._of_status(Status.RUNNING),
+            ],
+            args=[job_id, worker, _stamp(now), _until(now, lease_s), secrets.token_hex(8)],
+        )
         return None if fence is None else int(fence)
 
     def renew(self, job_id: str, *, fence: int, now: datetime, lease_s: float) -> bool:
         """Whether the claim is still the caller's; its lease then lasts ``lease_s`` from now."""
-        with _reaching_redis():
-            return bool(self._renew(keys=[self._job(job_id)], args=[fence, _until(now, lease_s)]))
+        args = [fence, _until(now, lease_s)]
+        return bool(_tell(self._renew, keys=[self._job(job_id)], args=args))
 
     def finish(
         self,
@@ -161,27 +162,27 @@ class JobStore:
         """
         if not status.is_terminal:
             raise BugError("JOB_NOT_ENDED", f"got {status}, expected a terminal status")
-        with _reaching_redis():
-            ended = self._finish(
-                keys=[self._job(job_id), self._of_status(status)],
-                args=[
-                    job_id,
-                    "" if fence is None else fence,
-                    status,
-                    reason or "",
-                    _stamp(now),
-                    self._key("jobs", ""),
-                ],
-            )
+        ended = _tell(
+            self._finish,
+            keys=[self._job(job_id), self._of_status(status)],
+            args=[
+                job_id,
+                "" if fence is None else fence,
+                status,
+                reason or "",
+                _stamp(now),
+                self._key("jobs", ""),
+            ],
+        )
         return bool(ended)
 
     def request_cancel(self, job_id: str, now: datetime) -> CancelOutcome:
         """Ends a job that hasn't started; for one that runs, tells its worker to end it."""
-        with _reaching_redis():
-            outcome = self._request_cancel(
-                keys=[self._job(job_id), self._of_status(Status.CANCELLED)],
-                args=[job_id, _stamp(now), self._key("jobs", "")],
-            )
+        outcome = _tell(
+            self._request_cancel,
+            keys=[self._job(job_id), self._of_status(Status.CANCELLED)],
+            args=[job_id, _stamp(now), self._key("jobs", "")],
+        )
         return CancelOutcome(outcome.decode())
 
     def cancel_requested(self, job_id: str) -> bool:
@@ -253,6 +254,14 @@ class JobStore:
 
     def _of_status(self, status: Status) -> str:
         return self._key("jobs", status)
+
+
+def _tell(script: Callable[..., Any], *, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+    with _reaching_redis():
+        try:
+            return script(keys=keys, args=args)
+        except (redis.ConnectionError, redis.TimeoutError):
+            return script(keys=keys, args=args)
 
 
 @contextlib.contextmanager

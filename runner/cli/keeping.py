@@ -46,13 +46,20 @@ def _print_schema(name: str) -> int:
     from runner.adapters.record_files import published_schema
     from runner.errors import ConfigurationError
 
-    schemas = allowlist_schemas()
+    asked, schemas = name, allowlist_schemas()
     if name in ("artifact", "artifact.dsse"):
         sys.stdout.write(published_schema(name).decode())
         return 0
+    name = name if name in schemas else f"{name}.schema.json"
     if name not in schemas:
-        known = ", ".join([*sorted(schemas), "artifact", "artifact.dsse"])
-        raise ConfigurationError("USAGE", f"got --schema {name!r}, expected one of {known}")
+        known = ", ".join(
+            [
+                *(key.removesuffix(".schema.json") for key in sorted(schemas)),
+                "artifact",
+                "artifact.dsse",
+            ]
+        )
+        raise ConfigurationError("USAGE", f"got --schema {asked!r}, expected one of {known}")
     print(json_text.dumps(schemas[name], indent=2))
     return 0
 

@@ -89,16 +89,17 @@ def _caches(keeping: Keeping, now: datetime, dry_run: bool) -> Iterable[Removal]
     chosen = choose_evictions(
         entries, now=now, max_age=keeping.cache_max_age, max_bytes=keeping.cache_max_bytes
     )
+    in_use: set[str] = set()
     for entry in chosen:
         done = False
-        if not dry_run:
+        if not dry_run and entry.mirror_key not in in_use:
             key, _, sha = entry.key.partition("/")
-            evict = (
-                keeping.checkouts.evict(key, sha)
-                if entry.kind == "checkout"
-                else keeping.mirrors.evict(key)
-            )
-            done = evict
+            if entry.kind == "checkout":
+                done = keeping.checkouts.evict(key, sha)
+            else:
+                done = keeping.mirrors.evict(key)
+            if not done:
+                in_use.add(entry.mirror_key)  # a checkout that stays reads its mirror's objects
         yield Removal(entry.kind, entry.key, entry.size_bytes, done)
 
 

@@ -15,7 +15,7 @@ import structlog
 from runner.adapters.git.mirrors import Mirror
 from runner.adapters.job_folders import JobFolder
 from runner.adapters.junit import count_tests
-from runner.adapters.log_files import CappedLog
+from runner.adapters.log_files import CappedLog, recover_log
 from runner.adapters.outputs import collect
 from runner.adapters.sandbox.backend import Contained
 from runner.adapters.sandbox.supervise import supervise
@@ -275,7 +275,7 @@ class _Attempt:
         for name in ("stdout", "stderr"):
             if name not in self.log_records:
                 path = self.folder.path / f"{name}.log"
-                self.log_records[name] = CappedLog(path, self.plan.limits.log_bytes).close()
+                self.log_records[name] = recover_log(path, self.plan.limits.log_bytes)
         return Logs(**self.log_records)
 
 

@@ -104,7 +104,7 @@ def test_any_key_will_do_and_is_not_kept(
 def test_a_submit_that_is_told_twice_made_the_job_both_times(
     store: JobStore, key: str | None
 ) -> None:
-    """A client repeats what it got no reply to."""
+    """What got no reply is told again."""
     job = new_job()
 
     for _ in range(2):
@@ -228,6 +228,7 @@ def test_the_first_end_stands(store: JobStore) -> None:
     store.finish(job_id, fence=fence, status=Status.SUCCESS, reason=None, now=NOW)
 
     assert not store.finish(job_id, fence=fence, status=Status.ERROR, reason="X", now=NOW)
+    assert not store.finish(job_id, fence=fence, status=Status.ERROR, reason=None, now=NOW)
     assert not store.finish(job_id, fence=fence, status=Status.SUCCESS, reason="X", now=NOW)
     assert not store.finish(job_id, fence=None, status=Status.SUCCESS, reason=None, now=NOW)
 
@@ -267,6 +268,8 @@ def test_cancelling_a_job_that_has_not_started_ends_it(store: JobStore, status: 
     assert (job.status, job.reason, job.finished_at) == (Status.CANCELLED, "CANCELLED", NOW)
     assert store.claim(job_id, worker="w", now=NOW, lease_s=30) is None
     assert store.request_cancel(job_id, NOW) is CancelOutcome.ALREADY_ENDED
+    # whoever seals its record says the same once more
+    assert store.finish(job_id, fence=None, status=Status.CANCELLED, reason="CANCELLED", now=NOW)
 
 
 def test_cancelling_a_running_job_asks_its_worker(store: JobStore) -> None:
@@ -329,6 +332,18 @@ def test_a_job_is_listed_under_its_status_of_now_only(store: JobStore) -> None:
         Status.SUCCESS: [job_id],
         Status.CANCELLED: [cancelled],
     }
+
+
+def test_no_list_grows_with_jobs_that_have_left_it(
+    store: JobStore, empty_redis: "redis.Redis"
+) -> None:
+    job_id, fence = claimed(store)
+    store.finish(job_id, fence=fence, status=Status.SUCCESS, reason=None, now=NOW)
+    store.request_cancel(stored(store).job_id, NOW)
+    store.finish(stored(store).job_id, fence=None, status=Status.REJECTED, reason="X", now=NOW)
+
+    lists = {key.decode() for key in empty_redis.scan_iter("aiops:jobs:*")}
+    assert lists == {f"aiops:jobs:{status}" for status in ("success", "cancelled", "rejected")}
 
 
 def test_two_prefixes_are_two_stores(empty_redis: "redis.Redis") -> None:

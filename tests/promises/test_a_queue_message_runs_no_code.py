@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -159,7 +160,13 @@ def test_a_message_that_unpacks_to_a_gigabyte_is_not_unpacked(empty_redis: "redi
     bomb = b"".join(packer.compress(b" " * 2**20) for _ in range(1024)) + packer.flush()
     put(empty_redis, bomb)
 
-    assert heard(empty_redis) == [JOB]
+    tracemalloc.start()
+    try:
+        assert heard(empty_redis) == [JOB]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**26
 
 
 def test_a_message_that_is_no_hash_or_no_text_does_not_stop_the_worker(

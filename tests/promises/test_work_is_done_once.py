@@ -18,6 +18,7 @@ from runner.adapters.redis_server import EmbeddedRedis
 from runner.adapters.rq_queue import RingWorker, RqQueue
 from runner.errors import RefusedError
 from runner.model.job import Status
+from tests.support.lost_replies import LossyDoor
 from tests.support.redis_servers import client_of, server_pid, wait_for_end
 from tests.support.stored_jobs import NOW, ONE_HASH, OTHER_HASH, new_job
 
@@ -188,6 +189,38 @@ def test_who_lost_the_claim_is_not_heard_any_more(empty_redis: "redis.Redis") ->
     assert not store.renew(job.job_id, fence=lost, now=NOW, lease_s=30)
     assert not store.finish(job.job_id, fence=lost, status=Status.ERROR, reason="X", now=NOW)
     assert store.finish(job.job_id, fence=taken_over, status=Status.SUCCESS, reason=None, now=NOW)
+
+
+def test_a_lost_reply_loses_neither_the_job_nor_the_claim(
+    state_dir: Path, redis_url: str, empty_redis: "redis.Redis"
+) -> None:
+    """It was carried out, and telling it again has to answer as the lost reply would have."""
+    server = Path(redis_url.removeprefix("unix://"))
+    with (
+        LossyDoor(state_dir / "door", server).open() as door,
+        client_of(door.url) as client,
+    ):
+        store, job = JobStore(client), new_job()
+        # once each, so that the server knows the scripts: else the reply lost is "not known"
+        store.submit(new_job(), idempotency_key=None, input_hash=ONE_HASH)
+        store.claim("none", worker="w", now=NOW, lease_s=30)
+        store.finish("none", fence=None, status=Status.ERROR, reason="X", now=NOW)
+        for _ in range(2):
+            door.lose_reply_to(job.job_id)
+            submitted = store.submit(job, idempotency_key="k", input_hash=ONE_HASH)
+            assert submitted == Submitted(job.job_id, created=True)
+        door.lose_reply_to("w-lost")
+        fence = store.claim(job.job_id, worker="w-lost", now=NOW, lease_s=30)
+        assert fence == 1
+        door.lose_reply_to("MUTATION")
+        assert store.finish(
+            job.job_id, fence=fence, status=Status.FAILURE, reason="MUTATION", now=NOW
+        )
+        assert door.lost == 4
+
+    stored = JobStore(empty_redis).get(job.job_id)
+    assert stored is not None
+    assert (stored.status, stored.attempt) == (Status.FAILURE, 1)
 
 
 def test_a_server_killed_with_9_has_lost_nothing_that_was_told(tmp_path: Path) -> None:

@@ -4,23 +4,30 @@
 admission, job folder, store, claim, mirror, checkout, sandbox, record.
 """
 
+import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import jsonschema
 import yaml
 
 from runner.adapters.job_folders import JobFolder
 from runner.adapters.job_store import JobStore
+from runner.adapters.record_files import published_schema
 from runner.adapters.rq_queue import RedisClient, RqQueue
+from runner.adapters.signing import trusted_keys
 from runner.bootstrap import Runner
 from runner.flows.execute import execute
 from runner.flows.submit import plan_for, submit
+from runner.flows.verify import verify
 from runner.model.artifact import Artifact
 from runner.model.job import JobRequest
 from runner.model.sandbox import Stop
+from runner.model.verification import Verdict, Verification
 from runner.settings import load_settings
 from tests.support.git_repos import git, make_repo
 
@@ -48,7 +55,7 @@ class Workshop:
         self.job_types: dict[str, dict[str, object]] = {}
         (self.configs / "repo_allowlist.yaml").write_text("version: 1\nrepos: {}\n")
         level = {"none": "0"}.get(backend, "2")
-        environment = {
+        self.environment = {
             "AIOPS_STATE_DIR": str(folder / "state"),
             "AIOPS_CONFIG_DIR": str(self.configs),
             "AIOPS_WRAPPERS_DIR": str(self.wrappers),
@@ -57,7 +64,7 @@ class Workshop:
             "AIOPS_TERM_GRACE_S": "0.5",
             **settings,
         }
-        self.runner = Runner(load_settings(environment, uid=os.getuid()))
+        self.runner = Runner(load_settings(self.environment, uid=os.getuid()))
         self.store = JobStore(client, prefix=f"workshop-{folder.name}")
         self.add("echo", "echo hello")
 
@@ -87,9 +94,14 @@ class Workshop:
         )
 
     def submit(
-        self, name: str, *, sha: str | None = None, params: Mapping[str, str] | None = None
+        self,
+        name: str,
+        *,
+        sha: str | None = None,
+        params: Mapping[str, str] | None = None,
+        repo: Path | None = None,
     ) -> JobFolder:
-        """Has a job of type ``name`` on the workshop's repository accepted."""
+        """Has a job of type ``name`` accepted, on the workshop's repository or another one."""
         request = JobRequest(
             job_type=name, repo_name="repo", sha=sha or self.sha, params=dict(params or {})
         )
@@ -98,22 +110,53 @@ class Workshop:
             self.runner.catalog_now(),
             now=datetime.now(UTC),
             randomness=os.urandom(16),
-            local_path=str(self.repo),
+            local_path=str(repo or self.repo),
         )
         queue = RqQueue(self.client, f"workshop-{plan.job_id}")
         submit(plan, folders=self.runner.folders, store=self.store, queue=queue)
         return self.runner.folders.open(plan.job_id)
 
-    def execute(self, folder: JobFolder, *, stop: Stop | None = None) -> Artifact:
-        """Runs an accepted job in this thread; its record."""
-        artifact = execute(
-            folder.job_id,
-            self.runner.equipment(self.store),
-            worker="workshop",
-            interrupted=lambda: stop,
-        )
+    def execute(
+        self,
+        folder: JobFolder,
+        *,
+        stop: Stop | None = None,
+        interrupted: Callable[[], Stop | None] | None = None,
+        **equipment: object,
+    ) -> Artifact:
+        """Runs an accepted job in this thread, with parts of the equipment replaced; its record."""
+        artifact = self.try_execute(folder, interrupted or (lambda: stop), **equipment)
         assert artifact is not None
         return artifact
+
+    def try_execute(
+        self,
+        folder: JobFolder,
+        interrupted: Callable[[], Stop | None] = lambda: None,
+        **equipment: object,
+    ) -> Artifact | None:
+        """Likewise; null if the job isn't there to be run."""
+        return execute(
+            folder.job_id,
+            replace(self.runner.equipment(self.store), **equipment),  # type: ignore[arg-type]
+            worker="workshop",
+            interrupted=interrupted,
+        )
+
+    def verify(self, job_id: str) -> Verification:
+        """What ``runner verify`` finds out about a job."""
+        folder = self.runner.folders.open(job_id).path
+        return verify(folder, trusted_keys(self.runner.paths.trust, ()))
+
+    def checked(self, job_id: str) -> Artifact:
+        """The sealed record of a job, which follows the published schema and is VALID."""
+        folder = self.runner.folders.open(job_id)
+        schema = json.loads(published_schema("artifact"))
+        record = json.loads((folder.path / "artifact.json").read_text())
+        jsonschema.Draft202012Validator(schema).validate(record)
+        found = self.verify(job_id)
+        assert found.overall is Verdict.VALID, found
+        return folder.sealed()
 
     def run(
         self,

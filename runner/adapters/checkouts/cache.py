@@ -173,6 +173,20 @@ class Checkouts:
             return False
         return True
 
+    def sweep(self) -> int:
+        """Removes what interrupted builds left behind; how many entries that was.
+
+        A build clears its own place first, so this is only for commits that nobody asks for again.
+        """
+        swept = 0
+        for place in Place.unsealed(self._root, self._locks):
+            with suppress(BusyError), locked(place.lock, exclusive=True, blocking=False):
+                if not place.seal.exists():  # sealed since: somebody was building it
+                    place.clear()
+                    swept += 1
+                    place.lock.unlink(missing_ok=True)
+        return swept
+
     def _usable(self, place: Place, objects: Path) -> Seal | None:
         """The seal, if the entry is whole, was seen so since the last boot, and is this mirror's."""
         seal = read_seal(place.seal)

@@ -13,6 +13,8 @@ from runner.errors import RefusedError
 _KEY = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
 _SHA = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z", re.ASCII)
 _SEAL = ".seal.json"
+_SNAPSHOT = ".snapshot"
+_BUILDING = ".building-"
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,16 @@ class Place:
                     if _SHA.match(sha):
                         yield cls.of(root, locks, folder.name, sha)
 
+    @classmethod
+    def unsealed(cls, root: Path, locks: Path) -> Iterator[Self]:
+        """Every place below ``root`` where something lies that no seal vouches for."""
+        for path in sorted(root.glob("*/*")):
+            name = path.name.removeprefix(_BUILDING).removesuffix(_SNAPSHOT)
+            if _KEY.match(path.parent.name) and _SHA.match(name):
+                place = cls.of(root, locks, path.parent.name, name)
+                if not place.seal.exists():
+                    yield place
+
     @property
     def entry(self) -> Path:
         """What jobs see."""
@@ -61,12 +73,12 @@ class Place:
     @property
     def building(self) -> Path:
         """Where it is built; whatever lies there without the lock being held is a leftover."""
-        return self.folder / f".building-{self.sha}"
+        return self.folder / f"{_BUILDING}{self.sha}"
 
     @property
     def snapshot(self) -> Path:
         """What every file looked like when it was sealed."""
-        return self.folder / f"{self.sha}.snapshot"
+        return self.folder / f"{self.sha}{_SNAPSHOT}"
 
     @property
     def seal(self) -> Path:

@@ -6,6 +6,7 @@ store. It is fetched into under one lock, in a folder that no job sees either.
 
 import contextlib
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,9 +20,12 @@ from runner.adapters.git.trees import tree_of
 from runner.adapters.locks import locked
 from runner.errors import RefusedError
 from runner.model.checkout import BuiltTree
+from runner.model.ids import SHA_PATTERN
+from runner.model.shown import shown
 
 # So many packs make every look-up slow; one fetch makes one.
 _PACKS = 50
+_FULL_ID = re.compile(SHA_PATTERN.removesuffix("$") + r"\Z", re.ASCII)
 
 
 class Mirror:
@@ -63,6 +67,8 @@ class Mirror:
         known = self._known.get((sha, allowed_branches))
         if known is not None and mirror_folder.is_kept(self._folder, sha):
             return known
+        if not _FULL_ID.match(sha):
+            raise _not_found(sha)
         with self.hold(), self._turn:
             tree_id = self._vouched(sha, allowed_branches)
             if tree_id is None:
@@ -140,9 +146,8 @@ class Mirror:
     def _is_reachable(self, sha: str, allowed_branches: tuple[str, ...]) -> bool:
         vouching = self._refs(f"--contains={sha}", *self._vouching(allowed_branches))
         return any(
-            remote.is_allowed(ref.removeprefix(remote.BRANCHES), allowed_branches)
-            if ref.startswith(remote.BRANCHES)
-            else True
+            not ref.startswith(remote.BRANCHES)
+            or remote.is_allowed(ref.removeprefix(remote.BRANCHES), allowed_branches)
             for ref in vouching
         )
 
@@ -251,6 +256,6 @@ class Mirror:
 def _not_found(sha: str) -> RefusedError:
     return RefusedError(
         "SHA_NOT_FOUND",
-        f"the repository has no commit {sha}",
+        f"the repository has no commit {shown(sha)[:80]}",
         remedy="push it first, or check that this is the right repository",
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import threading
 from datetime import UTC, datetime
@@ -11,10 +12,12 @@ from runner.adapters.git import mirror_folder, remote
 from runner.adapters.git.mirror import Mirror
 from runner.adapters.git.process import GitProcess
 from runner.adapters.locks import locked
-from runner.errors import BusyError, RefusedError
+from runner.errors import BusyError, ConfigurationError, RefusedError
 from runner.model.checkout import MirrorEntry
 
 __all__ = ["Mirror", "Mirrors"]
+
+_FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 
 
 class Mirrors:
@@ -59,6 +62,24 @@ class Mirrors:
                 mirror = Mirror(self._root / key, self._locks, origin, self._git)
                 self._open[key] = mirror
             return mirror
+
+    def resolve(self, remote_url: str, name: str) -> str:
+        """The full id that ``name`` (a branch, a tag, ``HEAD``, or an id) means at the remote now.
+
+        Raises:
+            ConfigurationError: ``REVISION_UNKNOWN``: the remote has no such branch or tag.
+            UnavailableError: ``MIRROR_UNAVAILABLE``.
+        """
+        if _FULL_ID.fullmatch(name):
+            return name
+        origin = remote.Remote(url=remote_url, local=remote_url.startswith("/"), git=self._git)
+        found = origin.commit_called(name)
+        if found is None:
+            raise ConfigurationError(
+                "REVISION_UNKNOWN",
+                f"got {name!r}, expected a branch or tag of {remote_url}, or a full commit id",
+            )
+        return found
 
     def entries(self) -> tuple[MirrorEntry, ...]:
         """Every mirror, for eviction."""

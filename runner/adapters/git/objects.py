@@ -19,9 +19,10 @@ from runner.adapters.git.config import object_format_of
 from runner.adapters.git.process import GitProcess
 from runner.errors import IntegrityError, UnavailableError
 
-# Requests in flight. A pipe holds at least one page (pipe(7)): 60 ids of 64 digits fit into it,
-# so writing them never blocks while git itself waits for us to read.
-_WINDOW = 60
+# Requests in flight fill at most half of their pipe, whatever its size is (pipe(7): a user who has
+# many pipes gets one page), so writing them never blocks while git waits for us to read.
+_REQUEST_BYTES = 65
+_WINDOW = 500
 _CHUNK = 1 << 20
 
 
@@ -45,6 +46,8 @@ class ObjectReader:
         self._answers = self._process.stdout
         self._left = 0
         self._ended = False
+        room = fcntl.fcntl(self._requests, fcntl.F_GETPIPE_SZ)
+        self._window = min(_WINDOW, room // 2 // _REQUEST_BYTES)
         with contextlib.suppress(OSError):  # a wish: the limit is per user, pipe(7)
             fcntl.fcntl(self._answers, fcntl.F_SETPIPE_SZ, 1 << 20)
 
@@ -75,8 +78,8 @@ class ObjectReader:
         sent = answered = 0
         try:
             for oid in oids:
-                if sent - answered <= _WINDOW // 2 and sent < len(oids):
-                    batch = oids[sent : answered + _WINDOW]
+                if sent - answered <= self._window // 2 and sent < len(oids):
+                    batch = oids[sent : answered + self._window]
                     self._send(batch)
                     sent += len(batch)
                 yield self._answer(oid)

@@ -47,6 +47,21 @@ class Remote:
         Raises:
             UnavailableError: ``MIRROR_UNAVAILABLE``: it can't be reached or won't talk to us.
         """
+        return {ref: oid for ref, oid in self._listed().items() if "^" not in ref}
+
+    def commit_called(self, name: str) -> str | None:
+        """The commit of the remote's branch or tag ``name``, or of its ``HEAD``; a branch first.
+
+        Raises:
+            UnavailableError: ``MIRROR_UNAVAILABLE``.
+        """
+        refs = self._listed()
+        candidates = (f"{_HEADS}{name}", f"{TAGS}{name}^{{}}", f"{TAGS}{name}")
+        return next(
+            (refs[ref] for ref in ("HEAD",) * (name == "HEAD") + candidates if ref in refs), None
+        )
+
+    def _listed(self) -> dict[str, str]:
         result = self._talk("ls-remote", "--quiet", "--", self.url)
         if result.exit_code != 0:
             raise UnavailableError(
@@ -58,7 +73,7 @@ class Remote:
             line.split("\t")
             for line in result.stdout.decode("utf-8", "surrogateescape").splitlines()
         )
-        return {pair[1]: pair[0] for pair in pairs if len(pair) == 2 and "^" not in pair[1]}
+        return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
 
     def fetch(self, git_dir: Path, refspecs: Iterable[str]) -> GitResult:
         """Fetches exactly ``refspecs``. How it ended says less than what is there afterwards."""
@@ -116,7 +131,7 @@ def stale(present: Iterable[str], wanted: Mapping[str, str]) -> list[str]:
     must not vouch for a commit any more.
     """
     kept = set(wanted.values())
-    return [ref for ref in present if ref not in kept and not ref.startswith(KEEP)]
+    return [ref for ref in present if ref not in kept]
 
 
 def explain(result: GitResult) -> RefusedError | UnavailableError:

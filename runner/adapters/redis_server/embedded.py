@@ -163,8 +163,8 @@ class EmbeddedRedis:
         data.rename(aside)
         try:
             launch(binary, self._data_root, self._socket, lock)
-        except DidNotStartError as error:
-            shutil.rmtree(data)  # made a moment ago, by this attempt
+        except (DidNotStartError, OSError) as error:
+            shutil.rmtree(data, ignore_errors=True)  # made a moment ago, by this attempt
             aside.rename(data)
             raise _unavailable(binary, error) from error
         _log.warning("redis.data_set_aside", data=str(aside), why=str(first))
@@ -232,7 +232,7 @@ def _free_name(data: Path) -> Path:
     return next(path for name in names if not (path := data.with_name(name)).exists())
 
 
-def _unavailable(binary: ServerBinary, error: DidNotStartError) -> UnavailableError:
+def _unavailable(binary: ServerBinary, error: Exception) -> UnavailableError:
     return UnavailableError(
         "REDIS_UNAVAILABLE",
         f"{binary.path} doesn't start: {error}",

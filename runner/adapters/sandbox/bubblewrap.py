@@ -45,7 +45,12 @@ class BubblewrapBackend:
 
     @functools.cache  # noqa: B019  (one backend a process, for as long as the process lives)
     def version(self) -> str:
-        """What ``bwrap --version`` says."""
+        """What ``bwrap --version`` says.
+
+        Raises:
+            UnavailableError: ``SANDBOX_UNAVAILABLE``: it isn't there, or is setuid.
+        """
+        self._refuse_unfit_program()
         done = subprocess.run(
             [self._binary, "--version"], capture_output=True, text=True, check=False, env={}
         )
@@ -68,12 +73,7 @@ class BubblewrapBackend:
             IntegrityError: ``SANDBOX_FAILED``: a place could be written to, or a mount isn't
                 what was asked for.
         """
-        if self._binary.stat().st_mode & stat.S_ISUID:
-            raise UnavailableError(
-                "SANDBOX_UNAVAILABLE",
-                f"{self._binary} is setuid root",
-                remedy=f"chmod u-s {self._binary}, and allow unprivileged user namespaces",
-            )
+        self._refuse_unfit_program()
         uid = os.getuid() if self._job_uid is None else self._job_uid
         view = bubblewrap_view.view(command, system=self._system, prologue=self._prologue, uid=uid)
         limits = prologue_limits(command.limits, processes=command.limits.processes)
@@ -94,6 +94,22 @@ class BubblewrapBackend:
             contained.close()
             raise
         return contained
+
+    def _refuse_unfit_program(self) -> None:
+        try:
+            mode = self._binary.stat().st_mode
+        except OSError as error:
+            raise UnavailableError(
+                "SANDBOX_UNAVAILABLE",
+                f"{self._binary}: {error.strerror}",
+                remedy="apt-get install bubblewrap",
+            ) from error
+        if mode & stat.S_ISUID:
+            raise UnavailableError(
+                "SANDBOX_UNAVAILABLE",
+                f"{self._binary} is setuid root",
+                remedy=f"chmod u-s {self._binary}, and allow unprivileged user namespaces",
+            )
 
     def _spawn(
         self, view: bubblewrap_view.View, payload: tuple[str, ...], ours: contextlib.ExitStack

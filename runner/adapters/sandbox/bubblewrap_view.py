@@ -86,8 +86,6 @@ def view(
     arguments = [argument for mount in system for argument in mount]
     for number, name in enumerate(("passwd", "group", "gitconfig")):
         arguments += ["--ro-bind-data", f"DATA-{number}", f"/etc/{name}"]
-    for bind in binds:
-        arguments += ["--ro-bind", str(bind.source), bind.target]
     arguments += ["--proc", "/proc", "--dev", "/dev"]
     for target, size in (
         ("/dev/shm", limits.tmp_bytes),  # noqa: S108  (a mount point inside the sandbox)
@@ -96,6 +94,9 @@ def view(
         (ARTIFACTS, limits.output_bytes),
     ):
         arguments += ["--perms", "0700", "--size", str(size), "--tmpfs", target]
+    # after the tmpfs: what is bound may lie below /tmp, and has to stay in view
+    for bind in binds:
+        arguments += ["--ro-bind", str(bind.source), bind.target]
     arguments += ["--perms", "0644", "--file", f"DATA-{len(data)}", f"{ARTIFACTS}/params.json"]
     arguments += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", TREE]
     for name, value in (

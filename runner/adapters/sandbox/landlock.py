@@ -5,7 +5,6 @@ the kernel's ABI (``landlock_abi.py``), so the probe has the last word on its le
 processes: the runner starts a supervisor (``supervisor.py``), which starts the job.
 """
 
-import base64
 import contextlib
 import json
 import os
@@ -70,7 +69,7 @@ class LandlockBackend:
     def start(self, command: ConfinedCommand) -> LandlockContained:
         """Starts ``command`` up to where its prologue waits for ``go``.
 
-        The job is killed if the thread that calls this outlives neither it nor the process.
+        The job is killed when this process ends, but may outlive the thread that calls this.
 
         Raises:
             UnavailableError: ``SANDBOX_UNAVAILABLE``: the kernel lacks Landlock or seccomp, or
@@ -93,7 +92,7 @@ class LandlockBackend:
                 "closed": self._closed(command),
                 "scope_fd": scope,
                 "ruleset_fd": ruleset,
-                "filter": base64.b64encode(self._filter(abi)).decode("ascii"),
+                "filter": self._filter(abi).hex(),
                 "cwd": str(command.checkout / "tree"),
                 "argv": self._argv(command, tuple(str(place) for place in places)),
                 "env": _environment(command),
@@ -110,8 +109,9 @@ class LandlockBackend:
         """What the supervisor has to open for the job's uid, in a mount namespace of its own."""
         if self._job_uid is None:
             return []
-        own = (command.checkout, command.objects, command.wrappers, command.scratch)
-        needed = (*own, self._prologue, *(bind.source for bind in command.binds))
+        given = (command.checkout, command.objects, command.wrappers, self._prologue)
+        own = (command.scratch / name for name in landlock_view.OWN_FOLDERS.values())
+        needed = (*given, *own, *(bind.source for bind in command.binds))
         return [
             {"folder": str(one.folder), "needed": [str(path) for path in one.needed]}
             for one in closed_folders(needed)

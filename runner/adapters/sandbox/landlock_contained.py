@@ -51,6 +51,7 @@ class LandlockContained:
         self._pipes = pipes
         self._reported = b""
         self._closed = False
+        self._tree = command.checkout / "tree"
         self._size = FolderSize(command.scratch)
         self.stdout_fd = pipes.stdout.fileno()
         self.stderr_fd = pipes.stderr.fileno()
@@ -64,11 +65,14 @@ class LandlockContained:
     def take_evidence(self, expected: tuple[str, ...]) -> None:
         """Waits until the prologue has tried every place in ``expected``."""
         try:
-            self.evidence, _ = read_evidence(self.stdout_fd, expected, _START_S)
+            evidence, _ = read_evidence(self.stdout_fd, expected, _START_S)
         except UnavailableError as error:
             raise UnavailableError(
                 error.code, f"Landlock didn't start: {self._complaint() or error.args[0]}"
             ) from error
+        tree = self._tree.stat()
+        told = f"{self._tree} is device {tree.st_dev} inode {tree.st_ino}"
+        self.evidence = evidence.model_copy(update={"identity": told})
 
     def _complaint(self) -> str:
         """What the supervisor or the prologue has written to standard error, as one line."""

@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from runner.adapters.sandbox.backend import Backend
@@ -110,19 +110,28 @@ class _Target:
     def unharmed(self) -> dict[str, bool]:
         """Attack → true if nothing of it arrived. What the job says of these counts for nothing."""
         return {
-            "net_tcp": _silent(self._tcp.accept, self._tcp),
-            "net_udp": _silent(lambda: self._udp.recv(1), self._udp),
-            "net_unix_path": _silent(self._by_path.accept, self._by_path),
-            "net_unix_abstract": _silent(self._by_name.accept, self._by_name),
+            "net_tcp": _nobody_came(self._tcp),
+            "net_udp": _nothing_came(self._udp),
+            "net_unix_path": _nobody_came(self._by_path),
+            "net_unix_abstract": _nobody_came(self._by_name),
             "other_signal": self._victim.poll() is None,
         }
 
 
-def _silent(receive: Callable[[], object], sock: socket.socket) -> bool:
-    """Whether nothing has arrived at ``sock``."""
-    sock.setblocking(False)
+def _nobody_came(listening: socket.socket) -> bool:
+    listening.setblocking(False)
     try:
-        receive()
+        connection, _ = listening.accept()
+    except BlockingIOError:
+        return True
+    connection.close()
+    return False
+
+
+def _nothing_came(bound: socket.socket) -> bool:
+    bound.setblocking(False)
+    try:
+        bound.recv(1)
     except BlockingIOError:
         return True
     return False
@@ -138,7 +147,7 @@ def _stage_set(scratch: Path) -> Iterator[tuple[Path, dict[str, str]]]:
             (folder / name).mkdir(parents=True)
             (folder / name).chmod(0o755)
         (folder / "entry").chmod(0o755)
-        for name in ("tree/file", "tree/spare", "git/HEAD"):
+        for name in ("tree/file", "tree/spare", "tree/third", "git/HEAD"):
             (folder / "entry" / name).write_bytes(b"as it was\n")
         shutil.copyfile(_JOB, folder / "wrappers" / "probe_job.py")
         for path in folder.glob("*/*/*"):

@@ -8,9 +8,12 @@ Arguments: a JSON object with the targets (see ``probe.py``). Its answer is
 import ctypes
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
+
+_DAEMON_S = 3  # it is looked for at once
 
 
 def _refused(attack: Callable[[], object]) -> bool:
@@ -61,6 +64,7 @@ def _outlive() -> None:
     os.setsid()
     if os.fork():
         os._exit(0)
+    signal.alarm(_DAEMON_S)  # where nothing confines, it goes by itself
     libc = ctypes.CDLL(None)
     libc.signal(15, ctypes.c_void_p(1))
     while True:
@@ -68,14 +72,14 @@ def _outlive() -> None:
 
 
 def main(targets: dict[str, str]) -> dict[str, bool]:
-    """Tries everything; the tree is the current folder and holds ``file`` and ``spare``."""
+    """Tries everything; the tree is the current folder and holds ``file``, ``spare`` and ``third``."""
     victim = int(targets["victim_pid"])
     artifacts = os.environ["ARTIFACT_DIR"]
     attacks: dict[str, Callable[[], object]] = {
         "tree_write": lambda: _write("file"),
         "tree_create": lambda: _create("new"),
         "tree_unlink": lambda: os.unlink("spare"),
-        "tree_rename": lambda: os.rename("spare", "other"),
+        "tree_rename": lambda: os.rename("third", "other"),
         "git_dir_write": lambda: _write("../git/HEAD"),
         "tree_chmod": lambda: os.chmod("file", 0o600),
         "tree_utime": lambda: os.utime("file", (1, 1)),

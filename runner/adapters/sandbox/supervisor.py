@@ -13,7 +13,8 @@ its end means that the runner is gone. Reports, a JSON object a line, leave by t
 ``{"exit_code": n}`` when the job's own process has ended, ``{"orphans": n}`` when nothing is left.
 """
 
-import base64
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import json
@@ -22,7 +23,10 @@ import select
 import signal
 import stat
 import sys
-from typing import Any, NoReturn
+
+TYPE_CHECKING = False  # as typing's, whose import takes as long as starting the job does
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP = 1, 4, 22
 _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 36, 38
@@ -130,7 +134,7 @@ def _become_job(orders: dict[str, Any], supervisor: int) -> NoReturn:
     os.chdir(orders["cwd"])
     _enter_domain(orders["ruleset_fd"])
     os.closerange(3, 0x7FFFFFFF)
-    _filter_calls(base64.b64decode(orders["filter"]))
+    _filter_calls(bytes.fromhex(orders["filter"]))
     argv = orders["argv"]
     os.execve(argv[0], argv, dict(orders["env"]))  # noqa: S606  (no shell is wanted)
 
@@ -325,6 +329,7 @@ def main() -> None:
     supervisor = _Supervisor(orders)
     supervisor.confine_itself()
     supervisor.run()
+    os._exit(0)  # tidying up a whole interpreter would only keep the runner waiting
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def test_above_the_limit_the_walk_is_left_to_the_auditor(here: Place, sha: str) 
 
 def test_reading_changes_nothing(here: Place, sha: str) -> None:
     with here.use(sha) as checkout:
-        git(checkout.tree, "status")
+        git(checkout.tree, "--no-optional-locks", "status")
         git(checkout.tree, "log")
         (checkout.tree / "a.txt").read_text()
 
@@ -105,6 +105,31 @@ def test_leftovers_of_a_build_that_was_killed_are_cleared(here: Place, sha: str)
 
     with here.use(sha) as checkout:
         assert sorted(os.listdir(checkout.tree)) == [".git", "a.txt", "d"]
+        assert here.checkouts.check(checkout).intact
+
+
+def test_leftovers_of_commits_that_nobody_wants_again_are_swept(here: Place, sha: str) -> None:
+    with here.use(sha) as checkout:
+        folder = checkout.entry.parent
+        other = "1" * 40
+        (folder / f".building-{other}" / "tree").mkdir(parents=True)
+        (folder / f"{'2' * 40}.snapshot").write_text("half")
+
+        assert here.checkouts.sweep() == 2
+
+        assert here.checkouts.check(checkout).intact
+    assert sorted(os.listdir(folder)) == [sha, f"{sha}.seal.json", f"{sha}.snapshot"]
+
+
+def test_a_build_under_way_is_not_swept(here: Place, sha: str) -> None:
+    here.ensure(sha)
+    mirror = here.mirror()
+
+    def build(folder: Path) -> BuiltTree:
+        assert here.new_checkouts().sweep() == 0
+        return mirror.materialise(sha, folder)
+
+    with here.checkouts.use(mirror.key, mirror.objects, sha, build) as checkout:
         assert here.checkouts.check(checkout).intact
 
 

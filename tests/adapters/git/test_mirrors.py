@@ -85,6 +85,15 @@ def test_an_unknown_commit_is_not_found(here: Place) -> None:
     assert code_of(here, "1" * 40) == "SHA_NOT_FOUND"
 
 
+@pytest.mark.parametrize(
+    "sha",
+    ["main", "HEAD", "", "--all", "1" * 39, "1" * 41, "A" * 40, "1" * 40 + "\n", ":/first",
+     "1" * 40 + "\n+refs/heads/*:refs/ci/branches/*"],
+)  # fmt: skip
+def test_only_a_full_id_is_looked_for(here: Place, sha: str) -> None:
+    assert code_of(here, sha) == "SHA_NOT_FOUND"
+
+
 def test_an_empty_repository_has_no_commit(here: Place, tmp_path: Path) -> None:
     here.source = make_repo(tmp_path / "empty")
 

@@ -1,7 +1,7 @@
 """Which names of a tree never reach a disk."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.adapters.git.tree_names import refusal
@@ -36,6 +36,7 @@ def test_still_allows_names_that_only_look_odd(name: bytes) -> None:
     assert refusal(name) == ""
 
 
+@settings(database=None)
 @given(
     st.lists(st.sampled_from(list("\u200c\u200d\u200e\u200f\u202a\u202e\u206a\u206f\ufeff"))),
     st.lists(st.booleans(), min_size=4, max_size=4),

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from runner.adapters.redis_server import EmbeddedRedis
+from runner.adapters.redis_server.binaries import find_server
 from runner.errors import UnavailableError
 from tests.support.redis_servers import (
     ONLY_THE_WHEEL,
@@ -70,13 +71,37 @@ def test_it_is_durable_never_evicts_and_has_no_tcp_port(tmp_path: Path, search_p
         assert socket_of(server).parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_the_server_knows_nothing_of_the_environment(
+def fake_server(folder: Path, script: str) -> str:
+    """A search path to a server of version 7 that is a shell script."""
+    program = folder / "bin" / "redis-server"
+    program.parent.mkdir()
+    told = '[ "$1" = --version ] && { echo "Redis server v=7.0.0"; exit; }'
+    program.write_text(f"#!/bin/sh\n{told}\n{script}\n")
+    program.chmod(0o755)
+    return str(program.parent)
+
+
+def test_the_server_is_told_nothing_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("A_SECRET", "s3cret")
+    path = fake_server(tmp_path, "/usr/bin/env >&2; exit 1")
 
-    with embedded(tmp_path):
-        assert Path(f"/proc/{server_pid(tmp_path)}/environ").read_bytes().strip(b"\0") == b""
+    with pytest.raises(UnavailableError):
+        embedded(tmp_path / "data", path).__enter__()
+
+    assert "s3cret" not in (tmp_path / "data" / "redis-7" / "server.log").read_text()
+    assert (tmp_path / "data" / "redis-7" / "server.log").read_text()
+
+
+def test_an_old_pid_is_forgotten_before_a_new_server_starts(tmp_path: Path) -> None:
+    """Else, for a moment, it would stand beside the lock of a server that lives."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "data" / "server.pid").write_text(f"{os.getpid()}")
+    path = fake_server(tmp_path, "test -e ../server.pid && echo it is there; exit 1")
+
+    with pytest.raises(UnavailableError, match="it said nothing"):
+        embedded(tmp_path / "data", path).__enter__()
 
 
 def test_a_ctrl_c_in_the_terminal_does_not_reach_the_server(tmp_path: Path) -> None:
@@ -270,17 +295,26 @@ def test_data_is_put_back_if_it_was_not_the_reason_for_the_failure(
 
 
 def test_a_server_that_ends_at_once_is_an_error_that_repeats_its_last_words(tmp_path: Path) -> None:
-    program = tmp_path / "bin" / "redis-server"
-    program.parent.mkdir()
-    program.write_text(
-        "#!/bin/sh\n"
-        '[ "$1" = --version ] && { echo "Redis server v=7.0.0"; exit; }\n'
-        "echo no more room here\nexit 1\n"
-    )
-    program.chmod(0o755)
+    path = fake_server(tmp_path, "echo no more room here; exit 1")
 
     with pytest.raises(UnavailableError, match="no more room here"):
-        embedded(tmp_path / "data", str(program.parent)).__enter__()
+        embedded(tmp_path / "data", path).__enter__()
+
+
+def test_data_of_a_server_that_was_killed_while_it_started_stays_where_it_is(
+    tmp_path: Path,
+) -> None:
+    """An out-of-memory killer says nothing about the data."""
+    wheel = find_server(ONLY_THE_WHEEL).path
+    path = fake_server(tmp_path, f'mkdir ../twice && kill -9 $$; exec {wheel} "$@"')
+    data = tmp_path / "data" / "redis-7"
+    data.mkdir(parents=True)
+    (data / "something").write_text("precious")
+
+    with pytest.raises(UnavailableError, match="doesn't start"):
+        embedded(tmp_path / "data", path).__enter__()
+
+    assert (data / "something").read_text() == "precious"
 
 
 def test_a_socket_of_nobody_s_is_no_server(tmp_path: Path) -> None:

@@ -222,6 +222,7 @@ def test_the_evidence_names_every_read_only_place(stage: Stage) -> None:
     command = stage.shell("true")
     with backend().start(command) as contained:
         assert contained.evidence.all_refused
+        assert f"inode {(command.checkout / 'tree').stat().st_ino}" in contained.evidence.identity
         seen = [Path(mount.path) for mount in contained.evidence.mounts]
     assert seen == list(landlock_view.read_only(command))
     assert seen == [
@@ -318,6 +319,7 @@ def test_a_job_of_root_works_below_a_folder_that_only_root_may_pass(stage: Stage
     assert (command.scratch / "artifacts/x").read_text() == "1\n"
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
     assert str(closed) not in Path("/proc/self/mountinfo").read_text()
+    command.scratch.chmod(0o700)
     by_link = command.model_copy(
         update={"wrappers": linked / "wrappers", "argv": ("wrappers/hello",)}
     )
