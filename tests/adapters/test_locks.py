@@ -11,12 +11,19 @@ from runner.errors import BusyError
 
 def test_many_may_share_and_one_may_hold_it_alone(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with locked(path, exclusive=False), locked(path, exclusive=False, blocking=False):
-        with pytest.raises(BusyError), locked(path, exclusive=True, blocking=False):
-            pass
-    with locked(path, exclusive=True), pytest.raises(BusyError):
-        with locked(path, exclusive=False, blocking=False):
-            pass
+    with (
+        locked(path, exclusive=False),
+        locked(path, exclusive=False, blocking=False),
+        pytest.raises(BusyError),
+        locked(path, exclusive=True, blocking=False),
+    ):
+        pass
+    with (
+        locked(path, exclusive=True),
+        pytest.raises(BusyError),
+        locked(path, exclusive=False, blocking=False),
+    ):
+        pass
 
 
 def test_who_waits_for_a_lock_that_was_removed_takes_the_new_one(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from runner.adapters.git.mirrors import Mirror, Mirrors
 from runner.adapters.job_folders import JobFolder
 from runner.errors import UnavailableError
 from runner.flows.confine import Chamber
@@ -43,7 +45,7 @@ def test_what_a_job_answers_becomes_its_status(
     workshop: Workshop, script: str, status: Status, reason: Reason | None, code: int
 ) -> None:
     artifact = workshop.run(script)
-    assert workshop.checked(artifact.job_id) == artifact
+    workshop.check(artifact)
     assert (artifact.status, artifact.reason, artifact.exit_code) == (status, reason, code)
     assert all(held for _, held in artifact.invariants)
     assert artifact.changed_files == ()
@@ -51,7 +53,7 @@ def test_what_a_job_answers_becomes_its_status(
 
 def test_a_job_that_ran_too_long_is_ended(workshop: Workshop) -> None:
     artifact = workshop.run("echo begun; sleep 60", timeout_s=1)
-    assert workshop.checked(artifact.job_id) == artifact
+    workshop.check(artifact)
     assert (artifact.status, artifact.reason) == (Status.TIMEOUT, Reason.TIMEOUT)
     assert workshop.log(artifact) == "begun\n"
 
@@ -68,7 +70,7 @@ def test_a_job_that_is_to_stop_is_ended(
 ) -> None:
     workshop.add("long", "sleep 60")
     artifact = workshop.execute(workshop.submit("long"), stop=stop)
-    assert workshop.checked(artifact.job_id) == artifact
+    workshop.check(artifact)
     assert (artifact.status, artifact.reason) == (status, reason)
 
 
@@ -83,7 +85,7 @@ def test_another_process_cancels_a_running_job(workshop: Workshop) -> None:
 
     artifact = workshop.execute(folder, interrupted=once_it_runs)
     assert said == ["requested\n"]
-    assert workshop.checked(artifact.job_id) == artifact
+    workshop.check(artifact)
     assert (artifact.status, artifact.reason) == (Status.CANCELLED, Reason.CANCELLED)
     job = workshop.store.get(folder.job_id)
     assert job is not None
@@ -107,7 +109,7 @@ def cancel_from_elsewhere(workshop: Workshop, job_id: str) -> str:
 def refused(workshop: Workshop, folder: JobFolder, **equipment: object) -> Artifact:
     """The record of a job whose own code never ran."""
     artifact = workshop.execute(folder, **equipment)
-    assert workshop.checked(artifact.job_id) == artifact
+    workshop.check(artifact)
     assert artifact.exit_code is None
     assert artifact.duration_ms is None
     assert all(held is None for _, held in artifact.invariants)
@@ -140,14 +142,57 @@ def test_a_commit_that_no_ref_reaches_any_more_is_rejected(workshop: Workshop) -
     assert artifact.reason in (Reason.SHA_NOT_ON_ALLOWED_BRANCH, Reason.SHA_NOT_FOUND)
 
 
-def test_a_commit_on_no_allowed_branch_is_rejected(workshop: Workshop) -> None:
+class Nearby(Mirrors):
+    """Mirrors whose remotes all lie at one path of this machine: fetched as over a network."""
+
+    source: Path
+
+    def open(self, remote_url: str, *, local: bool = False) -> Mirror:
+        """The mirror of the repository that lies nearby."""
+        assert not local
+        assert remote_url.startswith("https://")
+        return super().open(str(self.source), local=True)
+
+
+@pytest.fixture
+def listed(workshop: Workshop) -> Iterator[Nearby]:
+    """The workshop's repository on the allowlist, with ``main`` as the one allowed branch."""
+    url = "https://git.example.org/team/listed.git"
+    workshop.allow("listed", url=url, allowed_branches=["main"], default_branch="main")
+    paths = workshop.runner.paths
+    mirrors = Nearby(paths.mirrors, paths.locks, workshop.runner.git)
+    mirrors.source = workshop.repo
+    yield mirrors
+    mirrors.close()
+    (workshop.configs / "repo_allowlist.yaml").write_text("version: 1\nrepos: {}\n")
+
+
+def test_a_commit_on_no_allowed_branch_is_rejected(workshop: Workshop, listed: Nearby) -> None:
+    tree = git(workshop.repo, "rev-parse", "HEAD^{tree}")
+    elsewhere = git(workshop.repo, "commit-tree", tree, "-p", "HEAD", "-m", "unreviewed")
+    git(workshop.repo, "update-ref", "refs/heads/wild", elsewhere)
+    git(workshop.repo, "update-ref", "refs/pull/1/head", elsewhere)
+    folder = workshop.submit("echo", sha=elsewhere, listed="listed")
+    artifact = refused(workshop, folder, mirrors=listed)
+    assert (artifact.status, artifact.reason) == (
+        Status.REJECTED,
+        Reason.SHA_NOT_ON_ALLOWED_BRANCH,
+    )
+
+
+def test_still_runs_a_commit_of_an_allowed_branch(workshop: Workshop, listed: Nearby) -> None:
+    artifact = workshop.execute(workshop.submit("echo", listed="listed"), mirrors=listed)
+    workshop.check(artifact)
+    assert artifact.status is Status.SUCCESS, artifact.detail
+    assert artifact.remote_url == "https://git.example.org/team/listed.git"
+
+
+def test_a_plan_that_was_edited_after_admission_is_rejected(workshop: Workshop) -> None:
     folder = workshop.submit("echo")
-    narrowed = folder.plan().model_copy(update={"allowed_branches": ("release/*",)})
-    (folder.path / "plan.json").write_text(narrowed.model_dump_json(indent=2) + "\n")
-    artifact = workshop.execute(folder)
-    assert artifact.status is Status.REJECTED
-    # a plan of a path allows any branch; this one was narrowed after it was admitted
-    assert artifact.reason in (Reason.ALLOWLIST_CHANGED, Reason.SHA_NOT_ON_ALLOWED_BRANCH)
+    edited = folder.plan().model_copy(update={"argv": ("/bin/bash", "-c", "echo evil")})
+    (folder.path / "plan.json").write_text(edited.model_dump_json(indent=2) + "\n")
+    artifact = refused(workshop, folder)
+    assert (artifact.status, artifact.reason) == (Status.REJECTED, Reason.ALLOWLIST_CHANGED)
 
 
 def test_a_shallow_repository_is_rejected_with_the_remedy(workshop: Workshop) -> None:
@@ -211,7 +256,7 @@ def test_a_job_that_needs_metadata_writes_is_told_where_it_cannot_have_them(
         assert "install bubblewrap" in artifact.detail
     else:
         assert artifact.status is Status.SUCCESS, artifact.detail
-    assert workshop.checked(artifact.job_id) == artifact
+    workshop.check(artifact)
 
 
 def test_no_sandbox_is_an_error_with_the_remedy(workshop: Workshop) -> None:

@@ -93,6 +93,11 @@ class Workshop:
             yaml.safe_dump({"version": 1, "jobs": self.job_types})
         )
 
+    def allow(self, name: str, **fields: object) -> None:
+        """Puts a repository on the allowlist, instead of any other."""
+        content = {"version": 1, "repos": {name: fields}}
+        (self.configs / "repo_allowlist.yaml").write_text(yaml.safe_dump(content))
+
     def submit(
         self,
         name: str,
@@ -100,17 +105,22 @@ class Workshop:
         sha: str | None = None,
         params: Mapping[str, str] | None = None,
         repo: Path | None = None,
+        listed: str | None = None,
     ) -> JobFolder:
-        """Has a job of type ``name`` accepted, on the workshop's repository or another one."""
+        """Has a job of type ``name`` accepted.
+
+        On the workshop's own repository, on another one at the path ``repo``, or on the one that
+        the allowlist calls ``listed``.
+        """
         request = JobRequest(
-            job_type=name, repo_name="repo", sha=sha or self.sha, params=dict(params or {})
+            job_type=name, repo_name=listed or "repo", sha=sha or self.sha, params=dict(params or {})
         )
         plan = plan_for(
             request,
             self.runner.catalog_now(),
             now=datetime.now(UTC),
             randomness=os.urandom(16),
-            local_path=str(repo or self.repo),
+            local_path=None if listed else str(repo or self.repo),
         )
         queue = RqQueue(self.client, f"workshop-{plan.job_id}")
         submit(plan, folders=self.runner.folders, store=self.store, queue=queue)
@@ -149,7 +159,7 @@ class Workshop:
         return verify(folder, trusted_keys(self.runner.paths.trust, ()))
 
     def checked(self, job_id: str) -> Artifact:
-        """The sealed record of a job, which follows the published schema and is VALID."""
+        """The sealed record of a job; fails unless it follows its schema and is VALID."""
         folder = self.runner.folders.open(job_id)
         schema = json.loads(published_schema("artifact"))
         record = json.loads((folder.path / "artifact.json").read_text())
@@ -157,6 +167,10 @@ class Workshop:
         found = self.verify(job_id)
         assert found.overall is Verdict.VALID, found
         return folder.sealed()
+
+    def check(self, artifact: Artifact) -> None:
+        """Fails unless ``artifact`` is what was sealed, and that is valid."""
+        assert self.checked(artifact.job_id).model_dump_json() == artifact.model_dump_json()
 
     def run(
         self,

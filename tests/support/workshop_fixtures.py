@@ -11,14 +11,13 @@ import redis
 from runner.adapters.redis_server import EmbeddedRedis
 from runner.adapters.rq_queue import RedisClient
 from tests.support import machine
+from tests.support.folders import remove_sealed
 from tests.support.workshop import Workshop
 
 
 @pytest.fixture(scope="session")
 def redis_client() -> Iterator[RedisClient]:
     """A client of a private server that lives as long as the test process."""
-    from tests.conftest import remove_sealed
-
     folder = Path(tempfile.mkdtemp(prefix="aiops-", dir="/tmp"))
     with EmbeddedRedis(folder / "data", uid=os.getuid(), runtime_root=folder) as server:
         client = redis.Redis.from_url(server.url)
@@ -33,8 +32,6 @@ def workshop(request: pytest.FixtureRequest, redis_client: RedisClient) -> Itera
 
     A module may name another list of backends in its variable ``WORKSHOP_BACKENDS``.
     """
-    from tests.conftest import remove_sealed
-
     backend: str = request.param
     if why := machine.why_not(backend):
         pytest.skip(why)

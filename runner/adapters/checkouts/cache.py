@@ -10,27 +10,24 @@ Who uses an entry holds its lock shared; who builds or evicts it holds it alone.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from runner.adapters.checkouts import snapshot
-from runner.adapters.checkouts.evidence import THE_ENTRY, differing, is_itself, write_snapshot
+from runner.adapters.checkouts.building import Build, build_entry
+from runner.adapters.checkouts.evidence import THE_ENTRY, differing, is_itself
 from runner.adapters.checkouts.place import Place
 from runner.adapters.checkouts.seal import (
-    Identity,
     Seal,
     boot_id,
-    file_identity,
     read_seal,
     write_seal,
 )
 from runner.adapters.locks import locked
-from runner.errors import BugError, BusyError, UnavailableError
-from runner.model.checkout import BuiltTree, CacheEntry, Checkout, TreeCheck
-
-Build = Callable[[Path], BuiltTree]
+from runner.errors import BusyError, UnavailableError
+from runner.model.checkout import CacheEntry, Checkout, TreeCheck
 
 
 class Checkouts:
@@ -80,7 +77,7 @@ class Checkouts:
                     return
             with locked(place.lock, exclusive=True):
                 if self._usable(place, objects) is None and not self._reaffirm(place, objects):
-                    self._build(place, objects, build)
+                    build_entry(place, objects, build, boot_id=self._boot_id)
 
     def check(self, checkout: Checkout, *, full: bool | None = None) -> TreeCheck:
         """What became of a checkout since it was sealed.
@@ -207,31 +204,6 @@ class Checkouts:
         write_seal(place.seal, seal.model_copy(update={"boot_id": self._boot_id}))
         return True
 
-    def _build(self, place: Place, objects: Path, build: Build) -> None:
-        """Builds beside the entry's place, moves it there, seals it. Under the exclusive lock."""
-        place.clear()
-        _open_folder(place.folder)
-        _open_folder(place.building)
-        try:
-            built = build(place.building)
-            _expect(place, objects, built)
-            taken = snapshot.take(place.building)
-            write_snapshot(place.snapshot, taken)
-            place.building.rename(place.entry)
-        except BaseException:
-            place.clear()
-            raise
-        seal = Seal(
-            built=built,
-            files=taken.files,
-            size_bytes=taken.size_bytes,
-            snapshot_sha256=taken.sha256,
-            snapshot_identity=file_identity(place.snapshot),
-            identity=Identity.of(place.entry),
-            boot_id=self._boot_id,
-        )
-        write_seal(place.seal, seal)
-
 
 def _checkout(place: Place, objects: Path, seal: Seal) -> Checkout:
     return Checkout(
@@ -243,22 +215,6 @@ def _checkout(place: Place, objects: Path, seal: Seal) -> Checkout:
         snapshot_sha256=seal.snapshot_sha256,
         has_githooks=seal.built.has_githooks,
     )
-
-
-def _expect(place: Place, objects: Path, built: BuiltTree) -> None:
-    """An entry for something else would be built again and again."""
-    linked = os.readlink(place.building / "objects")
-    if (built.sha, linked) != (place.sha, str(objects)):
-        raise BugError(
-            "CHECKOUT_MISBUILT",
-            f"got {built.sha} on {linked}, expected {place.sha} on {objects}",
-        )
-
-
-def _open_folder(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    # Whatever the umask took away: jobs read it under another uid.
-    os.chmod(folder, 0o755)  # noqa: S103
 
 
 def _move(source: Path, target: Path) -> None:

@@ -11,17 +11,15 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner.adapters.git import mirror_folder, remote
+from runner.adapters.git import mirror_folder, refusals, remote
 from runner.adapters.git.config import object_format_of
 from runner.adapters.git.materialise import materialise
 from runner.adapters.git.objects import ObjectReader
 from runner.adapters.git.process import GitProcess
 from runner.adapters.git.trees import tree_of
 from runner.adapters.locks import locked
-from runner.errors import RefusedError
 from runner.model.checkout import BuiltTree
 from runner.model.ids import SHA_PATTERN
-from runner.model.shown import shown
 
 # So many packs make every look-up slow; one fetch makes one.
 _PACKS = 50
@@ -68,7 +66,7 @@ class Mirror:
         if known is not None and mirror_folder.is_kept(self._folder, sha):
             return known
         if not _FULL_ID.match(sha):
-            raise _not_found(sha)
+            raise refusals.not_found(sha)
         with self.hold(), self._turn:
             tree_id = self._vouched(sha, allowed_branches)
             if tree_id is None:
@@ -136,7 +134,7 @@ class Mirror:
         if not kind:
             return None
         if kind != "commit":
-            raise RefusedError("SHA_NOT_A_COMMIT", f"{sha} is a {kind}, expected a commit")
+            raise refusals.not_a_commit(sha, kind)
         return (
             tree_of(reader.body(sha, "commit"), sha)
             if self._is_reachable(sha, allowed_branches)
@@ -160,7 +158,7 @@ class Mirror:
         """Like ``_vouched``, after asking the remote; says what is wrong if it still isn't."""
         offered = self._origin.advertised()
         if not offered or len(next(iter(offered.values()))) != len(sha):
-            raise _not_found(sha)
+            raise refusals.not_found(sha)
         mirror_folder.prepare(self._folder, object_format_of(sha), self._origin.url)
         if self._origin.local and "*" in allowed_branches:
             rounds: tuple[bool, ...] = (False, True)
@@ -172,25 +170,16 @@ class Mirror:
             if tree_id is not None:
                 return tree_id
             if refused_shallow:
-                raise RefusedError(
-                    "SHALLOW_REPOSITORY",
-                    "the repository is a shallow clone: commits that its own build on are missing",
-                    remedy="run `git fetch --unshallow` in it (or clone it without --depth)",
-                )
+                raise refusals.shallow()
         if not self._objects().kind(sha):
             # Only to say which of two things is wrong: is it nowhere, or where it doesn't count?
             self._origin.fetch(self._folder, [sha])
             kind = self._objects().kind(sha)
             if not kind:
-                raise _not_found(sha)
+                raise refusals.not_found(sha)
             if kind != "commit":
-                raise RefusedError("SHA_NOT_A_COMMIT", f"{sha} is a {kind}, expected a commit")
-        allowed = ", ".join(allowed_branches)
-        raise RefusedError(
-            "SHA_NOT_ON_ALLOWED_BRANCH",
-            f"{sha} can't be reached from an allowed branch ({allowed})",
-            remedy=f"bring it onto {default_branch}, or allow the branch that it is on",
-        )
+                raise refusals.not_a_commit(sha, kind)
+        raise refusals.not_allowed(sha, allowed_branches, default_branch)
 
     def _fetch(
         self, offered: dict[str, str], allowed_branches: tuple[str, ...], *, everything: bool
@@ -251,11 +240,3 @@ class Mirror:
             reader = self._reader = ObjectReader(self._git, self._folder)
             self._reader_of = stat
         return reader
-
-
-def _not_found(sha: str) -> RefusedError:
-    return RefusedError(
-        "SHA_NOT_FOUND",
-        f"the repository has no commit {shown(sha)[:80]}",
-        remedy="push it first, or check that this is the right repository",
-    )

@@ -50,6 +50,7 @@ class LandlockContained:
         """Takes over a supervisor that has just been started."""
         self._pipes = pipes
         self._reported = b""
+        self._went = False
         self._closed = False
         self._tree = command.checkout / "tree"
         self._size = FolderSize(command.scratch)
@@ -86,6 +87,7 @@ class LandlockContained:
         """Lets the job's own code start."""
         for fd in (self.stdout_fd, self.stderr_fd):
             os.set_blocking(fd, False)
+        self._went = True
         with contextlib.suppress(BrokenPipeError):
             self._pipes.go.write(b"go\n")
             self._pipes.go.close()
@@ -111,7 +113,8 @@ class LandlockContained:
         if reports is None:
             return Death(None, None, proven=False, error="the job didn't end when killed")
         self._pipes.process.wait()
-        code, orphans = reports.get("exit_code"), reports.get("orphans")
+        code = reports.get("exit_code") if self._went else None
+        orphans = reports.get("orphans")
         if orphans is None:
             return Death(code, None, proven=False, error="the supervisor died before the job")
         return Death(code, orphans, proven=True)

@@ -2,11 +2,13 @@
 
 Run as ``python -I -S`` on a copy of this file, with the standard library alone: it is no part of
 the package at run time (which is why it is one file), so that it works where the job's uid can't
-reach the package. Its one argument is the number of a descriptor that holds its orders as JSON (see ``landlock.py``).
+reach the package. Its one argument is the number of a descriptor that holds its orders as JSON
+(see ``landlock.py``).
 
 It adopts every process that the job leaves behind (PR_SET_CHILD_SUBREAPER, prctl(2)), so when
 waitpid(2) says ECHILD nothing of the job is alive: that is the proof of death. The job can't harm
-it: it is in the parent Landlock domain, where no signal and no trace from inside arrives.
+it: it is in the parent Landlock domain, where no signal (ABI 6) and no trace from inside arrives.
+Before ABI 6 a job of the same uid can kill it; then there is no report, so nothing is proven.
 
 Commands, a byte each, come by the control pipe: ``t`` (SIGTERM to all of the job), ``k`` (SIGKILL);
 its end means that the runner is gone. Reports, a JSON object a line, leave by the status pipe:

@@ -276,8 +276,10 @@ def test_a_failed_start_leaves_no_descriptor_and_no_process(stage: Stage) -> Non
 
 def test_a_job_that_is_never_told_to_go_never_ran(stage: Stage) -> None:
     command = stage.shell('touch "$ARTIFACT_DIR/ran"')
-    with backend().start(command):
-        pass
+    with backend().start(command) as contained:
+        contained.kill()
+        death = contained.reap(10)
+    assert (death.exit_code, death.proven) == (None, True)
     assert sorted(os.listdir(command.scratch / "artifacts")) == ["params.json"]
 
 
