@@ -5,6 +5,7 @@ from pathlib import Path
 from runner.adapters.log_files import for_terminal
 from runner.model.artifact import Artifact
 from runner.model.job import Job, JobPlan
+from runner.model.sandbox import Confinement
 
 _MARKS = {True: "yes", False: "NO", None: "not established"}
 _MAX_OUTPUTS = 12
@@ -57,6 +58,18 @@ def record_table(artifact: Artifact, folder: Path) -> str:
         rows.append(("warnings", ", ".join(artifact.warnings)))
     rows.append(("record", str(folder)))
     return _rows(rows)
+
+
+def confinement_text(confinement: Confinement) -> str:
+    """How a job would be confined on this machine, by attack from inside."""
+    uid = f"under uid {confinement.job_uid}"
+    kept = ", ".join(f"{name}: {by.value}" for name, by in confinement.enforced)
+    return _rows(
+        [
+            ("sandbox   ", f"{confinement.backend}, level {confinement.level}, {uid}"),
+            ("enforced  ", kept),
+        ]
+    )
 
 
 def plan_text(plan: JobPlan) -> str:

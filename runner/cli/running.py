@@ -79,16 +79,27 @@ def plan(
     timeout_s: TimeoutOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Show what would run, and how confined, without running it."""
+    """Show what would run, and how confined, without running it.
+
+    With --json it is the plan alone, as it would be stored.
+    """
     from runner.bootstrap import runner_from_environment
-    from runner.cli.rendering import plan_text
+    from runner.cli.rendering import confinement_text, plan_text
+    from runner.errors import UnavailableError
 
     runner = runner_from_environment()
     try:
         made = _plan(runner, job_type, repo, sha, param, timeout_s, quiet=True)
+        if json:
+            print(made.model_dump_json(indent=2))
+            return 0
+        print(plan_text(made))
+        try:
+            print(confinement_text(runner.chamber().confinement))
+        except UnavailableError as error:
+            print(f"sandbox     none: it would not run. {error}")
     finally:
         runner.close()
-    print(made.model_dump_json(indent=2) if json else plan_text(made))
     return 0
 
 

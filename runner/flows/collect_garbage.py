@@ -106,6 +106,8 @@ def _caches(keeping: Keeping, now: datetime, dry_run: bool) -> Iterable[Removal]
 def _leftovers(keeping: Keeping, dry_run: bool) -> Iterable[Removal]:
     """Scratch folders of jobs that have ended, and copies of wrappers that changed since."""
     folders = keeping.folders
+    if not dry_run:
+        keeping.checkouts.sweep()  # what killed builds left
     for folder in sorted(keeping.scratch.iterdir()):
         if _has_ended(folders, folder.name):
             size = _size(folder)

@@ -137,9 +137,15 @@ class _Attempt:
         )
         self.facts = self.facts.learned(tree_id=tree_id)
         # 3 its read-only tree, shared with every other job on it
-        with self.equipment.checkouts.use(
-            mirror.key, mirror.objects, plan.sha, lambda into: mirror.materialise(plan.sha, into)
-        ) as checkout:
+        with (
+            mirror.hold(),
+            self.equipment.checkouts.use(
+                mirror.key,
+                mirror.objects,
+                plan.sha,
+                lambda into: mirror.materialise(plan.sha, into),
+            ) as checkout,
+        ):
             self.checkout = checkout
             yield checkout
 

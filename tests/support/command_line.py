@@ -4,13 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.processes import end_of, marked
 from tests.support.workshop import Workshop
 
 ROOT = Path(__file__).parents[2]
@@ -27,20 +25,17 @@ class Ended:
 
 
 class CommandLine:
-    """Runs commands on a workshop's installation, with nobody else's environment.
-
-    Attributes:
-        mark: Stands in the environment of every process that a command starts for itself.
-    """
+    """Runs commands on a workshop's installation, with nobody else's environment."""
 
     def __init__(self, shop: Workshop) -> None:
         self.shop = shop
-        self.mark = f"AIOPS_TEST_MARK={shop.folder.name}"
-        home = shop.folder / "home"
-        home.mkdir()
+        home, runtime = shop.folder / "home", shop.folder / "runtime"
+        for folder in (home, runtime):
+            folder.mkdir(mode=0o700)
         self.environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(home),
+            "XDG_RUNTIME_DIR": str(runtime),
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(ROOT),
             "PYTHONDONTWRITEBYTECODE": "1",

@@ -11,6 +11,7 @@ import redis
 from runner.adapters.redis_server import EmbeddedRedis
 from runner.adapters.rq_queue import RedisClient
 from tests.support import machine
+from tests.support.command_line import CommandLine
 from tests.support.folders import remove_sealed
 from tests.support.workshop import Workshop
 
@@ -39,6 +40,19 @@ def workshop(request: pytest.FixtureRequest, redis_client: RedisClient) -> Itera
     folder.chmod(0o711)
     shop = Workshop(folder, redis_client, backend=backend)
     yield shop
+    shop.close()
+    remove_sealed(folder)
+
+
+@pytest.fixture
+def cli(redis_client: RedisClient) -> Iterator[CommandLine]:
+    """The command line of a fresh installation, with whatever sandbox this machine offers."""
+    from tests.conftest import remove_sealed
+
+    folder = Path(tempfile.mkdtemp(prefix="aiops-", dir="/tmp"))
+    folder.chmod(0o711)
+    shop = Workshop(folder, redis_client, backend="bubblewrap,landlock")
+    yield CommandLine(shop)
     shop.close()
     remove_sealed(folder)
 

@@ -1,5 +1,6 @@
 """What a backend is, and what it hands out: a started, waiting job."""
 
+import resource
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
@@ -23,15 +24,22 @@ def prologue_limits(limits: Limits, *, processes: int) -> tuple[str, ...]:
     """The five leading arguments of ``prologue.sh``, in the units that ``ulimit`` takes.
 
     RLIMIT_DATA stands for memory: unlike RLIMIT_AS it doesn't count what a program only reserves
-    (getrlimit(2)), which some language runtimes do by the terabyte.
+    (getrlimit(2)), which some language runtimes do by the terabyte. Where the runner's own hard limits are lower, those hold.
     """
-    return (
-        str(limits.cpu_s),
-        str(limits.memory_bytes // 1024),
-        str(max(limits.output_bytes, limits.tmp_bytes) // 512),
-        str(limits.open_files),
-        str(processes),
+    asked = (
+        (resource.RLIMIT_CPU, 1, limits.cpu_s),
+        (resource.RLIMIT_DATA, 1024, limits.memory_bytes),
+        (resource.RLIMIT_FSIZE, 512, max(limits.output_bytes, limits.tmp_bytes)),
+        (resource.RLIMIT_NOFILE, 1, limits.open_files),
+        (resource.RLIMIT_NPROC, 1, processes),
     )
+    return tuple(str(_attainable(kind, amount) // unit) for kind, unit, amount in asked)
+
+
+def _attainable(kind: int, amount: int) -> int:
+    """``amount``, or what this process's own hard limit allows if that is less (setrlimit(2))."""
+    _, hard = resource.getrlimit(kind)
+    return amount if hard == resource.RLIM_INFINITY else min(amount, hard)
 
 
 class Contained(Protocol):

@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import platform
-import resource
 import subprocess
 from pathlib import Path
 
@@ -142,7 +141,7 @@ class LandlockBackend:
             command.limits, processes=threads_of(uid) + command.limits.processes
         )
         job = resolve_argv(command.argv, str(command.wrappers))
-        return ("/bin/sh", str(self._prologue), *_attainable(limits), *read_only, "--", *job)
+        return ("/bin/sh", str(self._prologue), *limits, *read_only, "--", *job)
 
     def _spawn(self, orders: dict[str, object], lent: contextlib.ExitStack) -> Pipes:
         """Starts the supervisor; descriptors that only it needs are closed when ``lent`` ends."""
@@ -185,23 +184,6 @@ def threads_of(uid: int) -> int:
                 if process.stat().st_uid == uid:
                     count += len(os.listdir(process / "task"))
     return count
-
-
-def _attainable(limits: tuple[str, ...]) -> tuple[str, ...]:
-    """``limits`` where the runner's own hard limits allow as much, else those (setrlimit(2))."""
-    kinds = (
-        (resource.RLIMIT_CPU, 1),
-        (resource.RLIMIT_DATA, 1024),
-        (resource.RLIMIT_FSIZE, 512),
-        (resource.RLIMIT_NOFILE, 1),
-        (resource.RLIMIT_NPROC, 1),
-    )
-    attainable = []
-    for asked, (kind, unit) in zip(limits, kinds, strict=True):
-        _, hard = resource.getrlimit(kind)
-        low = asked if hard == resource.RLIM_INFINITY else str(min(int(asked), hard // unit))
-        attainable.append(low)
-    return tuple(attainable)
 
 
 def _environment(command: ConfinedCommand) -> tuple[tuple[str, str], ...]:
