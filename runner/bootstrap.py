@@ -21,6 +21,7 @@ from runner.adapters.git.mirrors import Mirrors
 from runner.adapters.git.process import GitProcess
 from runner.adapters.job_folders import JobFolders
 from runner.adapters.job_store import JobStore
+from runner.adapters.private_runs import PrivateRuns
 from runner.adapters.redis_server import EmbeddedRedis
 from runner.adapters.rq_queue import RqQueue
 from runner.adapters.sandbox.backend import Backend
@@ -76,6 +77,11 @@ class Runner:
     def folders(self) -> JobFolders:
         """The job folders: the truth about every job."""
         return JobFolders(self.paths.artifacts)
+
+    @functools.cached_property
+    def private_runs(self) -> PrivateRuns:
+        """Who promised to execute which job."""
+        return PrivateRuns(self.paths.locks)
 
     @functools.cached_property
     def signer(self) -> Signer:
@@ -201,6 +207,7 @@ class Runner:
         """Gives the jobs of dead workers their record; their ids."""
         return recover(
             self.folders,
+            self.private_runs,
             self.signer,
             now=datetime.now(UTC),
             hostname=platform.node(),

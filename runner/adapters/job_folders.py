@@ -234,12 +234,27 @@ class JobFolder:
             finally:
                 os.close(fd)
         except OSError as error:
-            path.unlink(missing_ok=True)
+            self.release_reserve()
             raise _unavailable(error, path) from error
 
     def release_reserve(self) -> None:
-        """Gives the reserved space back."""
-        (self.path / RESERVE).unlink(missing_ok=True)
+        """Gives the reserved space back.
+
+        The file itself stays until the record is there: whoever is killed in between has begun.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            os.truncate(self.path / RESERVE, 0)
+
+    def tidy(self) -> None:
+        """Removes what only a running job has, from the folder of one that has ended.
+
+        Raises:
+            BugError: ``JOB_NOT_SEALED``: it hasn't ended.
+            OSError: the disk.
+        """
+        if not os.path.lexists(self.path / RECORD):
+            raise BugError("JOB_NOT_SEALED", f"job {self.job_id} hasn't ended")
+        self._sweep(_is_of_the_living)
 
     def seal(self, artifact: Artifact, attest: Attest) -> bool:
         """Writes the record, its checksums and its signature; ``artifact.json`` comes last.
@@ -269,7 +284,7 @@ class JobFolder:
                 if not sealed:
                     self._sweep_outputs({output.path for output in artifact.outputs})
                     self._write(artifact, attest)
-                self._sweep(_is_of_the_living)
+                self.tidy()
             except OSError as error:
                 raise _unavailable(error, self.path) from error
         return not sealed
@@ -341,8 +356,8 @@ def _is_left_over(name: str) -> bool:
 
 
 def _is_of_the_living(name: str) -> bool:
-    """Whether only a running job's logs have files of that name."""
-    return name.startswith(("stdout.log.", "stderr.log."))
+    """Whether only a running job has files of that name."""
+    return name == RESERVE or name.startswith(("stdout.log.", "stderr.log."))
 
 
 def _text(noun: JobPlan | Artifact) -> bytes:

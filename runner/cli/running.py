@@ -61,7 +61,11 @@ def run(
     try:
         runner.recover()
         plan = _plan(runner, job_type, repo, sha, param, timeout_s, quiet=json)
-        with live(runner) as connected, _interrupts() as interrupts:
+        with (
+            live(runner) as connected,
+            runner.private_runs.promise(plan.job_id),
+            _interrupts() as interrupts,
+        ):
             artifact = _run_here(connected, plan, interrupts, quiet=json)
     finally:
         runner.close()

@@ -12,9 +12,11 @@ from typing import Any
 import structlog
 
 from runner.adapters.checkouts.cache import Checkouts
+from runner.adapters.git.mirrors import Mirror
 from runner.adapters.job_folders import JobFolder, JobFolders
 from runner.adapters.signing import Signer
 from runner.errors import RunnerError
+from runner.flows.equipment import Equipment
 from runner.model.artifact import Artifact
 from runner.model.checkout import Checkout, TreeCheck
 from runner.policy import attestation
@@ -42,6 +44,30 @@ def audit(
         _attach(folder, signer, attestation.REVOCATION_TYPE, REVOCATION_NAME, artifact, why)
         _log.error("audit.revoked", job_id=artifact.job_id, sha=artifact.sha)
     return result
+
+
+def audit_later(used: Checkout, mirror: Mirror, equipment: Equipment) -> None:
+    """Audits the checkout that a job ``used``, after its end was told; what fails is logged."""
+    try:
+        with equipment.checkouts.use(
+            mirror.key, used.objects, used.sha, lambda into: mirror.materialise(used.sha, into)
+        ) as checkout:
+            if checkout != used:  # it was rebuilt meanwhile: nothing can be said any more
+                return
+            tree = audit(checkout, equipment.checkouts, equipment.folders, equipment.signer)
+        if not tree.intact:
+            quarantine(used, tree, equipment.checkouts)
+    except (RunnerError, OSError) as error:
+        _log.error("audit.failed", sha=used.sha, error=str(error))
+
+
+def quarantine(checkout: Checkout, tree: TreeCheck, checkouts: Checkouts) -> None:
+    """Takes a changed entry out of the cache; a failure is logged, the record tells the change."""
+    try:
+        where = checkouts.quarantine(checkout, ", ".join(tree.changed_files[:5]))
+        _log.error("checkout.quarantined", sha=checkout.sha, where=str(where))
+    except (RunnerError, OSError) as error:
+        _log.error("checkout.quarantine_failed", sha=checkout.sha, error=str(error))
 
 
 def _waiting(folders: JobFolders, checkout: Checkout) -> Iterator[tuple[JobFolder, Artifact]]:

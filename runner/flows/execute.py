@@ -21,13 +21,13 @@ from runner.adapters.sandbox.backend import Contained
 from runner.adapters.sandbox.supervise import supervise
 from runner.adapters.scratch import private_folder
 from runner.errors import BusyError, RefusedError, RunnerError
-from runner.flows.audit import audit
+from runner.flows.audit import audit_later, quarantine
 from runner.flows.equipment import Equipment
 from runner.flows.seal import seal
 from runner.flows.watch import Watch
 from runner.model.artifact import Artifact, LogRecord, Logs
 from runner.model.catalog import Catalog
-from runner.model.checkout import Checkout, TreeCheck
+from runner.model.checkout import Checkout
 from runner.model.job import JobPlan, Reason, RepoSource, Status
 from runner.model.sandbox import Bind, ConfinedCommand, ProcessExit, Stop
 from runner.policy.admission import still_admitted
@@ -39,6 +39,10 @@ from runner.policy.record_rules import awaits_audit
 from runner.policy.recording import Facts, compose
 
 _log = structlog.get_logger(__name__)
+
+
+class _CancelledEarlyError(Exception):
+    """The job was cancelled before its own code began."""
 
 
 def execute(
@@ -78,6 +82,7 @@ def execute(
         attempt = _Attempt(plan, folder, equipment, started_at, fence)
         conclusion = attempt.run(watch)
         artifact = attempt.seal(conclusion)
+        attempt.put_away()
         watch.tell_end(artifact)
         attempt.audit(artifact)
         return artifact
@@ -109,11 +114,12 @@ class _Attempt:
             still_admitted(self.plan, catalog)
             with self._checkout() as checkout:
                 self._run_confined(checkout, catalog, watch)
-                tree = self.equipment.checkouts.check(checkout)
-                self.facts = self.facts.learned(tree=tree)
-            if not tree.intact or tree.head_moved:
-                self._quarantine(checkout, tree)
+                self.facts = self.facts.learned(tree=self.equipment.checkouts.check(checkout))
             return self._conclude()
+        except _CancelledEarlyError:
+            return Conclusion(
+                Status.CANCELLED, Reason.CANCELLED, "it was cancelled before it began"
+            )
         except RefusedError as error:
             return _ended(Status.REJECTED, error.code, error)
         except RunnerError as error:
@@ -158,6 +164,8 @@ class _Attempt:
         chamber = self.equipment.chamber()
         self.facts = self.facts.learned(confinement=chamber.confinement)
         can_run_here(self.plan, chamber.confinement)
+        if watch.should_stop() is Stop.CANCELLED:
+            raise _CancelledEarlyError
         with (
             private_folder(self.equipment.scratch, self.plan.job_id) as scratch,
             chamber.backend.start(self._command(checkout, catalog, scratch)) as contained,
@@ -237,11 +245,6 @@ class _Attempt:
             )
         )
 
-    def _quarantine(self, checkout: Checkout, tree: TreeCheck) -> None:
-        """Takes the changed entry away, so that the next job gets a new one."""
-        where = self.equipment.checkouts.quarantine(checkout, ", ".join(tree.changed_files[:5]))
-        _log.error("checkout.quarantined", sha=checkout.sha, where=str(where))
-
     def seal(self, conclusion: Conclusion) -> Artifact:
         """Step 8: what was found out, in the form that stays. The first sealed record stands."""
         self.folder.release_reserve()
@@ -258,24 +261,17 @@ class _Attempt:
             return artifact
         return self.folder.sealed()
 
-    def audit(self, artifact: Artifact) -> None:
-        """Afterwards, where a big tree's comparison was put off: it is made up for now."""
-        used = self.checkout
-        if used is None or not awaits_audit(artifact):
+    def put_away(self) -> None:
+        """Takes a checkout that changed out of the cache, so that the next job gets a new one."""
+        checkout, tree = self.checkout, self.facts.tree
+        if checkout is None or tree is None or (tree.intact and not tree.head_moved):
             return
-        equipment = self.equipment
-        try:
-            mirror = self._mirror()
-            with equipment.checkouts.use(
-                mirror.key, used.objects, used.sha, lambda into: mirror.materialise(used.sha, into)
-            ) as checkout:
-                if checkout != used:  # it was rebuilt meanwhile: nothing can be said any more
-                    return
-                tree = audit(checkout, equipment.checkouts, equipment.folders, equipment.signer)
-            if not tree.intact:
-                self._quarantine(used, tree)
-        except (RunnerError, OSError) as error:
-            _log.error("job.audit_failed", job_id=self.plan.job_id, error=str(error))
+        quarantine(checkout, tree, self.equipment.checkouts)
+
+    def audit(self, artifact: Artifact) -> None:
+        """Makes up for the comparison of a big tree that was put off."""
+        if self.checkout is not None and awaits_audit(artifact):
+            audit_later(self.checkout, self._mirror(), self.equipment)
 
     def _logs(self) -> Logs:
         for name in ("stdout", "stderr"):

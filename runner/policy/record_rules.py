@@ -18,6 +18,7 @@ SUMS_NAME = "SHA256SUMS"
 ENVELOPE_NAME = "artifact.dsse.json"
 AUDIT_NAME = "audit.json"
 REVOCATION_NAME = "revocation.json"
+RESERVE_NAME = "reserve"
 _BESIDE = {SUMS_NAME, ENVELOPE_NAME, AUDIT_NAME, REVOCATION_NAME}
 
 
@@ -51,8 +52,9 @@ def strangers(
 ) -> Iterator[str]:
     """What lies in the folder without being part of the record.
 
-    Two things may be left where the runner was killed in the moment after sealing, and both are
-    known to the byte: a second name of ``artifact.json``, and what the log pump noted at its end.
+    Three things may be left where the runner was killed in the moment after sealing, and all are
+    known to the byte: a second name of ``artifact.json``, what the log pump noted at its end, and
+    the emptied file that kept space free.
 
     Args:
         paths: Inode by path.
@@ -64,7 +66,7 @@ def strangers(
     notes = {
         f"{log.path}.closed": hashlib.sha256(log.model_dump_json().encode()).hexdigest()
         for log in (artifact.logs.stdout, artifact.logs.stderr)
-    }
+    } | {RESERVE_NAME: hashlib.sha256(b"").hexdigest()}
     for path in sorted(set(paths) - named):
         second_name = path.startswith(f".{attestation.RECORD_NAME}.") and paths[path] == own
         if not second_name and (path not in notes or actual.get(path) != notes[path]):

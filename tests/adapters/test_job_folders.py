@@ -106,7 +106,23 @@ def test_the_reserve_is_real_space_and_given_back(folder: JobFolder) -> None:
     assert (folder.path / "reserve").stat().st_blocks * 512 >= job_folders.RESERVE_BYTES
     folder.release_reserve()
     folder.release_reserve()
-    assert not (folder.path / "reserve").exists()
+    assert (folder.path / "reserve").stat().st_blocks == 0
+
+
+def test_a_job_counts_as_begun_until_its_record_is_there(folder: JobFolder, signer: Signer) -> None:
+    assert not folder.was_begun()
+    folder.reserve()
+    folder.release_reserve()
+    assert folder.was_begun()
+    assert seal(folder, records.artifact(folder), signer)
+    assert not folder.was_begun()
+
+
+def test_a_folder_without_a_record_is_not_tidied(folder: JobFolder) -> None:
+    folder.reserve()
+    with pytest.raises(BugError, match="JOB_NOT_SEALED"):
+        folder.tidy()
+    assert folder.was_begun()
 
 
 def test_a_reserve_that_is_not_there_is_a_full_disk(folder: JobFolder) -> None:
@@ -114,7 +130,7 @@ def test_a_reserve_that_is_not_there_is_a_full_disk(folder: JobFolder) -> None:
         _limit_files_to(1000)
         with pytest.raises(UnavailableError, match="DISK_FULL"):
             folder.reserve()
-        assert not (folder.path / "reserve").exists()
+        assert (folder.path / "reserve").stat().st_blocks == 0
 
     in_child(on_a_small_disk)
 

@@ -303,3 +303,13 @@ def test_a_job_that_somebody_executes_is_left_to_them(workshop: Workshop) -> Non
         assert workshop.try_execute(folder) is None
     assert workshop.execute(folder).status is Status.SUCCESS
     assert workshop.try_execute(folder) is None
+
+
+def test_a_job_cancelled_before_it_began_never_starts(workshop: Workshop) -> None:
+    workshop.add("long", "echo started; sleep 60")
+    artifact = workshop.try_execute(workshop.submit("long"), lambda: Stop.CANCELLED)
+    assert artifact is not None
+    workshop.check(artifact)
+    assert (artifact.status, artifact.reason) == (Status.CANCELLED, Reason.CANCELLED)
+    assert artifact.exit_code is None
+    assert workshop.log(artifact) == ""

@@ -134,8 +134,14 @@ class Workshop:
         interrupted: Callable[[], Stop | None] | None = None,
         **equipment: object,
     ) -> Artifact:
-        """Runs an accepted job in this thread, with parts of the equipment replaced; its record."""
-        artifact = self.try_execute(folder, interrupted or (lambda: stop), **equipment)
+        """Runs an accepted job in this thread, with parts of the equipment replaced; its record.
+
+        ``stop``, or what ``interrupted`` answers, ends the job once its own code has begun.
+        """
+        ask = interrupted or (lambda: stop)
+        artifact = self.try_execute(
+            folder, lambda: ask() if folder.stdout.exists() else None, **equipment
+        )
         assert artifact is not None
         return artifact
 
