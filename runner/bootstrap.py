@@ -47,6 +47,7 @@ from runner.settings import (
 )
 
 _PROLOGUE = Path(__file__).parent / "adapters" / "sandbox" / "prologue.sh"
+_REDIS_TIMEOUT_S = 5.0
 _BWRAP_FOLDERS = os.pathsep.join(("/usr/bin", "/usr/local/bin", "/bin"))
 
 
@@ -288,7 +289,10 @@ def live(runner: Runner) -> Iterator[Live]:
             runtime = runner.settings.runtime_root
             server = EmbeddedRedis(runner.paths.redis, uid=os.getuid(), runtime_root=runtime)
             url = stack.enter_context(server).url
-        client = redis.Redis.from_url(url)
+        # not the library's default, which in some versions is to wait for ever
+        client = redis.Redis.from_url(
+            url, socket_timeout=_REDIS_TIMEOUT_S, socket_connect_timeout=_REDIS_TIMEOUT_S
+        )
         stack.callback(client.close)
         try:
             client.ping()

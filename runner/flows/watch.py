@@ -14,6 +14,7 @@ from runner.model.sandbox import Stop
 _log = structlog.get_logger(__name__)
 
 _TELL_TRIES = 3
+_AWAY_S = 5.0  # a store that hangs blocks whoever asks it, and the job's logs and limits with them
 
 
 class Watch:
@@ -37,11 +38,14 @@ class Watch:
         self._lease_s = lease_s
         self._interrupted = interrupted
         self._renew_at = time.monotonic() + lease_s / 3
+        self._ask_at = 0.0
 
     def should_stop(self) -> Stop | None:
         """Why the job is to end now, if it is."""
         if (stop := self._interrupted()) is not None:
             return stop
+        if time.monotonic() < self._ask_at:
+            return None
         try:
             if self._store.cancel_requested(self._job_id):
                 return Stop.CANCELLED
@@ -53,6 +57,7 @@ class Watch:
                 )
                 return None if held else Stop.LEASE_LOST
         except UnavailableError as error:
+            self._ask_at = time.monotonic() + _AWAY_S
             _log.warning("watch.store_away", job_id=self._job_id, error=str(error))
         return None
 

@@ -16,7 +16,7 @@ CommitSha = Annotated[str, StringConstraints(pattern=SHA_PATTERN)]
 Sha256 = Annotated[str, StringConstraints(pattern=DIGEST_PATTERN)]
 """64 lower-case hex digits."""
 JobId = Annotated[str, StringConstraints(pattern=JOB_ID_PATTERN)]
-"""``YYYYMMDD-HHMMSS-<10 hex>``: sorts by time, safe as a file name."""
+"""``YYYYMMDD-HHMMSS-<10 hex>``: sorts by time to the microsecond, safe as a file name."""
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """A job type's or repository's name: safe as a file name, never an option."""
 
@@ -24,8 +24,12 @@ _JOB_ID = re.compile(JOB_ID_PATTERN.removesuffix("$") + r"\Z", re.ASCII)
 
 
 def make_job_id(now: datetime, randomness: bytes) -> str:
-    """The id of a job that was asked for at ``now`` (UTC), told apart by 5 random bytes."""
-    return f"{now:%Y%m%d-%H%M%S}-{randomness[:5].hex()}"
+    """The id of a job that was asked for at ``now`` (UTC).
+
+    Of the ten hex digits five are the microseconds, so that the latest job is the last one, and
+    five are random, for two in the same microsecond.
+    """
+    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}{randomness.hex()[:5]}"
 
 
 def is_job_id(text: str) -> bool:

@@ -24,6 +24,9 @@ ATTACKS = {
 }
 """What each promise is attacked with; the names that ``ProbeFindings.attempts`` uses."""
 
+UNCONFINED = "none"
+"""The name of the backend that is none."""
+
 LEVEL_MEANING = {
     3: "namespaces: the job sees nothing of the host but what it was given",
     2: "every attack on tree, network, processes and secrets refused; the host is in view",
@@ -45,7 +48,13 @@ def enforced(findings: ProbeFindings) -> Enforced:
 
 
 def level(findings: ProbeFindings) -> int:
-    """0 to 3, as in ``LEVEL_MEANING``."""
+    """0 to 3, as in ``LEVEL_MEANING``.
+
+    Without a backend it is 0 whatever was refused: under another uid the tree's modes refuse
+    writes too, but nothing that this program did.
+    """
+    if findings.backend == UNCONFINED:
+        return 0
     if findings.error or not _all_refused(findings, ATTACKS["fs_write"]):
         return 0
     others = (ATTACKS["fs_meta"], ATTACKS["net"], ATTACKS["ipc"], ATTACKS["pids"])

@@ -59,9 +59,13 @@ class CommandLine:
         )
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
+    def job(self, job_type: str, *options: str) -> tuple[str, ...]:
+        """The arguments of ``runner run`` on the workshop's own repository."""
+        return ("run", job_type, "--repo", str(self.shop.repo), *options)
+
     def run(self, job_type: str, *options: str, **environment: str) -> Ended:
         """``runner run`` on the workshop's own repository."""
-        return self("run", job_type, "--repo", str(self.shop.repo), *options, **environment)
+        return self(*self.job(job_type, *options), **environment)
 
     @contextmanager
     def started(
@@ -94,19 +98,21 @@ def ended(process: "subprocess.Popen[bytes]") -> Ended:
     return Ended(process.returncode, out.decode(), err.decode())
 
 
-def halted_at(cli: CommandLine, step: str, *arguments: str) -> list[str]:
+def halted_at(step: str, *arguments: str) -> list[str]:
     """``runner arguments`` as a command that halts before ``step`` (see ``paused_runner``)."""
     program = [sys.executable, "-m", "tests.support.paused_runner"]
     return [*program, *step.split(), "--", *arguments]
 
 
-def wait_for_line(process: "subprocess.Popen[bytes]", stream: str, line: str) -> None:
-    """Reads lines of a started command until ``line`` comes; fails if it ends before."""
+def wait_for_line(
+    process: "subprocess.Popen[bytes]", stream: str, line: str, *, within: bool = False
+) -> None:
+    """Reads lines of a started command until ``line`` comes, or one that holds it."""
     pipe = process.stdout if stream == "stdout" else process.stderr
     assert pipe is not None
     seen = []
     for raw in pipe:
         seen.append(raw.decode(errors="replace"))
-        if seen[-1].rstrip("\n") == line:
+        if seen[-1].rstrip("\n") == line or (within and line in seen[-1]):
             return
     raise AssertionError(f"{line!r} never came; {stream}: {''.join(seen)}")

@@ -1,6 +1,7 @@
 """bubblewrap: what a job sees, what is refused before it starts, and how its end is known."""
 
 import os
+import select
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -197,3 +198,16 @@ def test_a_job_inherits_no_descriptor(backend: BubblewrapBackend, stage: Stage) 
 def test_leaving_without_go_runs_nothing(backend: BubblewrapBackend, stage: Stage) -> None:
     with backend.start(stage.shell("echo ran > $ARTIFACT_DIR/ran; sleep 60")) as contained:
         assert os.listdir(contained.outputs_fd) == ["params.json"]
+
+
+def test_reap_returns_only_when_the_pid_namespace_is_empty(
+    backend: BubblewrapBackend, stage: Stage
+) -> None:
+    """bwrap itself ends before the first process of the namespace is gone."""
+    crowd = "for n in $(seq 40); do sleep 60 & done; exit 5"
+    with backend.start(stage.shell(crowd)) as contained:
+        contained.go()
+        death = contained.reap(20)
+        gone, _, _ = select.select([contained.exit_fd], [], [], 0)
+    assert (death.exit_code, death.proven) == (5, True)
+    assert gone
