@@ -249,6 +249,7 @@ def keeping(runner: Runner) -> Keeping:
         checkouts=runner.checkouts,
         mirrors=runner.mirrors,
         scratch=runner.paths.scratch,
+        quarantine=runner.paths.quarantine,
         wrappers=runner.paths.wrappers,
         current_wrappers=runner.catalog.wrappers_hash,
         records_max_age=timedelta(days=settings.artifacts_max_age_days),

@@ -4,6 +4,7 @@ Imports pydantic-settings, which takes longer than everything else a command nee
 module where a setting is needed, not at the top of the command line.
 """
 
+import functools
 import hashlib
 import os
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from pydantic_settings import (
 )
 
 import runner
-from runner.adapters.allowlists.document import Document, read_document
+from runner.adapters.allowlists.document import Document, parse_document, read_bytes
 from runner.adapters.allowlists.entries import job_types_of, repos_of
 from runner.adapters.allowlists.sizes import size_bytes
 from runner.adapters.allowlists.wrappers import read_wrappers
@@ -246,19 +247,34 @@ def load_catalog(settings: Settings) -> Catalog:
         ConfigurationError: ``CONFIG_MISSING``, ``CONFIG_UNREADABLE``, ``WRAPPERS_INVALID``, or
             ``CONFIG_INVALID`` with everything that is wrong, one line each.
     """
-    jobs = read_document(settings.config_dir / JOB_ALLOWLIST)
-    repos = read_document(settings.config_dir / REPO_ALLOWLIST)
+    jobs, repos = settings.config_dir / JOB_ALLOWLIST, settings.config_dir / REPO_ALLOWLIST
+    jobs_raw, repos_raw = read_bytes(jobs), read_bytes(repos)
     wrappers = read_wrappers(settings.wrappers_dir)
+    hidden = (*state_paths(settings).model_dump().values(), INSTALLED_CONFIG)
+    return _catalog_of(
+        (jobs, jobs_raw),
+        (repos, repos_raw),
+        tuple(wrappers.sha256.items()),
+        wrappers.executable,
+        tuple(str(folder) for folder in hidden),
+    )
+
+
+# Parsing takes longer than a whole job otherwise. Everything that the answer depends on is an
+# argument, the files' exact bytes among them, which are read and compared at every call.
+@functools.lru_cache(maxsize=4)
+def _catalog_of(
+    jobs_file: tuple[Path, bytes],
+    repos_file: tuple[Path, bytes],
+    wrappers: tuple[tuple[str, str], ...],
+    executable: frozenset[str],
+    hidden: tuple[str, ...],
+) -> Catalog:
+    jobs, repos = parse_document(*jobs_file), parse_document(*repos_file)
     job_types, wrong_jobs = job_types_of(jobs)
     listed, wrong_repos = repos_of(repos)
     wrong_jobs += job_problems(
-        job_types,
-        wrappers=wrappers.sha256,
-        executable=wrappers.executable,
-        hidden=[
-            str(folder)
-            for folder in (*state_paths(settings).model_dump().values(), INSTALLED_CONFIG)
-        ],
+        job_types, wrappers=dict(wrappers), executable=executable, hidden=hidden
     )
     # A job type with a mistake in it is still one that exists.
     named = jobs.content.get("jobs")
@@ -271,8 +287,8 @@ def load_catalog(settings: Settings) -> Catalog:
         job_types=job_types,
         repos=listed,
         allowlist_hash=_hash_of(jobs, repos),
-        wrappers=wrappers.sha256,
-        wrappers_hash=canonical_sha256(wrappers.sha256),
+        wrappers=dict(wrappers),
+        wrappers_hash=canonical_sha256(dict(wrappers)),
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -238,6 +239,22 @@ def test_a_catalog_is_pinned_by_the_exact_bytes(tmp_path: Path) -> None:
     again = load_catalog(settings)
     assert again.allowlist_hash != catalog.allowlist_hash
     assert again.job_types == catalog.job_types
+
+
+def test_a_changed_allowlist_is_seen_whatever_its_size_and_times_say(tmp_path: Path) -> None:
+    """What was parsed is kept by its exact bytes, which are read every time."""
+    settings = write_configuration(tmp_path)
+    before = load_catalog(settings)
+    file = settings.config_dir / "job_allowlist.yaml"
+    then = file.stat()
+    file.write_text(JOBS_YAML.replace("timeout_s: 60", "timeout_s: 61"))
+    os.utime(file, ns=(then.st_atime_ns, then.st_mtime_ns))
+    assert file.stat().st_size == then.st_size
+    after = load_catalog(settings)
+    assert after.job_types["echo"].timeout_s == 61
+    assert after.allowlist_hash != before.allowlist_hash
+    file.write_text(JOBS_YAML)
+    assert load_catalog(settings) == before
 
 
 def test_any_change_of_a_wrapper_changes_the_wrappers_hash(tmp_path: Path) -> None:

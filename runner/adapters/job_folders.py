@@ -11,12 +11,12 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from runner.adapters.files import create_durably, replace_durably, sync_folder
+from runner.adapters.files import create_durably, sync_all, sync_folder, write_new, written_aside
 from runner.errors import BugError, BusyError, IntegrityError, NotFoundError, UnavailableError
 from runner.model.artifact import Artifact
 from runner.model.checksums import format_sums
@@ -28,6 +28,7 @@ PLAN = "plan.json"
 RECORD = "artifact.json"
 ENVELOPE = "artifact.dsse.json"
 SUMS = "SHA256SUMS"
+REVOCATION = "revocation.json"
 RESERVE = "reserve"
 OUTPUTS = "outputs"
 RESERVE_BYTES = 256 * 1024
@@ -57,7 +58,8 @@ class JobFolders:
             if os.path.lexists(path):
                 raise BugError("JOB_EXISTS", f"there is a folder of job {plan.job_id} already")
             aside.mkdir(mode=0o700)
-            create_durably(aside / PLAN, _text(plan), mode=0o600)
+            write_new(aside / PLAN, _text(plan), mode=0o600)
+            sync_all((aside / PLAN, aside))
             aside.rename(path)
             sync_folder(self.root)
         except OSError as error:
@@ -179,6 +181,10 @@ class JobFolder:
         finally:
             self._held = False
             os.close(fd)
+
+    def is_revoked(self) -> bool:
+        """Whether the sealed record was revoked afterwards."""
+        return os.path.lexists(self.path / REVOCATION)
 
     def was_begun(self) -> bool:
         """Whether somebody has begun to execute the job and hasn't sealed it."""
@@ -307,29 +313,27 @@ class JobFolder:
         for log in (artifact.logs.stdout, artifact.logs.stderr):
             files[log.path] = log.kept_sha256
         files |= {output.path: output.sha256 for output in artifact.outputs}
-        self._settle(files)
         digest = _digest(record)
         sums = format_sums({RECORD: digest} | files).encode()
-        replace_durably(self.path / SUMS, sums, mode=0o600)
-        replace_durably(self.path / ENVELOPE, attest(artifact, digest, files), mode=0o600)
-        create_durably(self.path / RECORD, record, mode=0o600)
+        envelope = attest(artifact, digest, files)
+        for name, data in ((SUMS, sums), (ENVELOPE, envelope)):
+            # an earlier attempt's mean nothing: it didn't get to the record
+            (self.path / name).unlink(missing_ok=True)
+            write_new(self.path / name, data, mode=0o600)
+        with written_aside(self.path / RECORD, record, mode=0o600) as aside:
+            self._settle((*files, SUMS, ENVELOPE, aside.name))
+            os.link(aside, self.path / RECORD, follow_symlinks=False)
+        sync_folder(self.path)
 
-    def _settle(self, files: Mapping[str, str]) -> None:
-        """Makes the files durable: a record mustn't outlive, in a power cut, what it names."""
+    def _settle(self, names: Iterable[str]) -> None:
+        """Makes files and their names durable: in a power cut no record outlives what it names."""
+        # the plan has been durable since the job was accepted
+        files = [self.path / name for name in names if name != PLAN]
         if len(files) > _SYNC_ONE_BY_ONE:
             os.sync()
             return
-        folders = {self.path}
-        for name in files:
-            path = self.path / name
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-            folders.update(p for p in path.parents if p.is_relative_to(self.path))
-        for folder in folders:
-            sync_folder(folder)
+        below = {p for file in files for p in file.parents if p.is_relative_to(self.path)}
+        sync_all((*files, *below))
 
     def _sweep_outputs(self, named: set[str]) -> None:
         for folder, folders, names in os.walk(self.outputs, topdown=False):

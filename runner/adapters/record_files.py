@@ -37,15 +37,21 @@ def listing(folder: Path) -> dict[str, Found]:
 
     Raises:
         NotFoundError: ``RECORD_UNKNOWN``: there is no such folder.
-        IntegrityError: ``RECORD_INVALID``: it holds more than any record.
+        IntegrityError: ``RECORD_INVALID``: it holds more than any record, or a folder in it
+            can't be looked into or lies deeper than a path can say.
     """
     if folder.is_symlink() or not folder.is_dir():
         raise NotFoundError("RECORD_UNKNOWN", f"{folder}: no folder of a job's record")
     found = {}
-    for entry in _walk(folder):
-        found[entry.path] = entry
-        if len(found) > MAX_ENTRIES:
-            raise IntegrityError("RECORD_INVALID", f"{folder}: more than {MAX_ENTRIES} entries")
+    try:
+        for entry in _walk(folder):
+            found[entry.path] = entry
+            if len(found) > MAX_ENTRIES:
+                raise IntegrityError("RECORD_INVALID", f"{folder}: more than {MAX_ENTRIES} entries")
+    except OSError as error:
+        raise IntegrityError(
+            "RECORD_INVALID", f"a folder can't be listed: {error.strerror}"
+        ) from error
     return found
 
 
@@ -62,10 +68,10 @@ def read_document(folder: Path, name: str) -> bytes:
         raise
     except OSError as error:
         raise IntegrityError("RECORD_INVALID", f"{name}: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)  # before a file object is made of it, which a folder can't be
+        raise IntegrityError("RECORD_INVALID", f"{name}: not a regular file")
     with open(fd, "rb") as file:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode):
-            raise IntegrityError("RECORD_INVALID", f"{name}: not a regular file")
         data = file.read(MAX_DOCUMENT_BYTES + 1)
     if len(data) > MAX_DOCUMENT_BYTES:
         raise IntegrityError("RECORD_INVALID", f"{name}: over {MAX_DOCUMENT_BYTES} bytes")

@@ -1,12 +1,16 @@
 """Keeps the wrappers as they were hashed, so that what was recorded is what runs.
 
 The wrappers folder can be edited while jobs run. A job therefore never sees it, but a copy whose
-every byte was hashed on the way, named after the hash of the whole.
+every byte was hashed on the way, named after the hash of the whole. The name proves nothing later:
+a power cut can empty files that were never synced, and an empty wrapper succeeds. So the copy is
+hashed again whenever it is used.
 """
 
+import contextlib
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,10 +32,12 @@ def keep(source: Path, root: Path, hashes: Mapping[str, str], wrappers_hash: str
         OSError: the copy can't be made.
     """
     kept = root / wrappers_hash
-    if kept.is_dir():
+    if _holds(kept, hashes):
         return kept
     aside = root / f".{wrappers_hash}.{secrets.token_hex(4)}.tmp"
     try:
+        with contextlib.suppress(FileNotFoundError):
+            kept.rename(f"{aside}.spoilt")
         aside.mkdir()
         aside.chmod(0o755)
         for relative, expected in hashes.items():
@@ -39,11 +45,25 @@ def keep(source: Path, root: Path, hashes: Mapping[str, str], wrappers_hash: str
         try:
             aside.rename(kept)
         except OSError:
-            if not kept.is_dir():  # another process was first
+            if not _holds(kept, hashes):  # else another process was first
                 raise
     finally:
-        remove(aside)
+        for left in (aside, Path(f"{aside}.spoilt")):
+            remove(left)
     return kept
+
+
+def _holds(kept: Path, hashes: Mapping[str, str]) -> bool:
+    """Whether ``kept`` has exactly the files of ``hashes``, each with its content."""
+    root, found = str(kept), {}
+    for parent, _, names in os.walk(root):
+        for name in names:
+            path = os.path.join(parent, name)
+            if not stat.S_ISREG(os.lstat(path).st_mode):
+                return False
+            with open(path, "rb") as file:
+                found[path[len(root) + 1 :]] = hashlib.file_digest(file, "sha256").hexdigest()
+    return kept.is_dir() and found == hashes
 
 
 def _copy(source: Path, root: Path, relative: str, expected: str) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from runner import __version__
 from runner.errors import RunnerError
+from runner.model.shown import shown
 
 _EPILOG = (
     "Exit codes: 0 success · 1 the job failed or timed out · 2 usage or configuration · "
@@ -18,6 +19,7 @@ _EPILOG = (
 )
 
 # typer brings its own click, or uses the installed one, depending on its version
+_LINES = "\n\t"
 _USAGE_ERROR: Any = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
 )
@@ -40,15 +42,24 @@ def application() -> typer.Typer:
 
     @app.callback()
     def top(
-        version: bool = typer.Option(False, "--version", help="Print the version and stop."),
-    ) -> None:
-        if version:
-            typer.echo(f"ai-ops-runner {__version__}")
-            raise typer.Exit
+        version: bool = typer.Option(
+            False,
+            "--version",
+            help="Print the version and stop.",
+            is_eager=True,  # before a missing command is found fault with
+            callback=_print_version,
+        ),
+    ) -> None: ...
 
     for family in (running, inspecting, verifying, keeping):
         family.register(app)
     return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ai-ops-runner {__version__}")
+        raise typer.Exit
 
 
 def build(argv: Sequence[str]) -> int:
@@ -57,18 +68,26 @@ def build(argv: Sequence[str]) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
-    result = application()(args=list(argv), prog_name="runner", standalone_mode=False)
+    try:
+        result = application()(args=list(argv), prog_name="runner", standalone_mode=False)
+    except SystemExit as leave:
+        # click's own answer to a reader that went away is 1, which here means a failed job
+        if isinstance(leave.__context__, BrokenPipeError):
+            raise leave.__context__ from None
+        raise
     return result if isinstance(result, int) else 0
 
 
 def guarded(command: Callable[[], int]) -> int:
     """The exit code of ``command``; every error ends here, and nowhere else."""
     try:
-        return command()
+        code = command()
+        sys.stdout.flush()  # here, where a reader that went away is understood, and not at exit
+        return code
     except RunnerError as error:
-        print(f"runner: {error}", file=sys.stderr)
+        print(f"runner: {shown(str(error), keep=_LINES)}", file=sys.stderr)
         if error.remedy:
-            print(f"  → {error.remedy}", file=sys.stderr)
+            print(f"  → {shown(error.remedy, keep=_LINES)}", file=sys.stderr)
         return error.exit_code
     except _USAGE_ERROR as error:
         error.show(sys.stderr)
@@ -79,15 +98,23 @@ def guarded(command: Callable[[], int]) -> int:
         print("runner: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody reads on: not our failure
+        _write_no_more()  # nobody reads on: not our failure
         return 141
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{os.path.basename(where.filename)}:{where.lineno}"
-        print(f"runner: BUG at {place}: {type(error).__name__}: {error}", file=sys.stderr)
+        words = shown(f"{type(error).__name__}: {error}", keep=_LINES)
+        print(f"runner: BUG at {place}: {words}", file=sys.stderr)
         print(
             "  → please report it, with the output of `python -X dev -m runner …`", file=sys.stderr
         )
         if sys.flags.dev_mode:
             traceback.print_exception(error)
+        if isinstance(error, OSError):
+            _write_no_more()
         return 3
+
+
+def _write_no_more() -> None:
+    """Keeps the interpreter from trying to write, at its end, what couldn't be written before."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

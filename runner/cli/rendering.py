@@ -6,6 +6,7 @@ from runner.adapters.log_files import for_terminal
 from runner.model.artifact import Artifact
 from runner.model.job import Job, JobPlan
 from runner.model.sandbox import Confinement
+from runner.policy import record_rules
 
 _MARKS = {True: "yes", False: "NO", None: "not established"}
 _MAX_OUTPUTS = 12
@@ -34,6 +35,11 @@ def record_table(artifact: Artifact, folder: Path) -> str:
     rows = [("status", str(artifact.status))]
     if artifact.reason:
         rows.append(("reason", f"{artifact.reason}: {artifact.detail}"))
+    if (folder / record_rules.REVOCATION_NAME).exists():
+        rows.append(("REVOKED", "after it was sealed, since its tree had changed: runner verify"))
+    elif record_rules.awaits_audit(artifact):
+        passed = (folder / record_rules.AUDIT_NAME).exists()
+        rows.append(("audit", "passed" if passed else "still to come"))
     if artifact.exit_code is not None:
         rows.append(("exit code", str(artifact.exit_code)))
     if artifact.duration_ms is not None:

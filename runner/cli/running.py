@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -72,7 +72,8 @@ def run(
     _show(runner, artifact, as_json=json)
     if interrupts.count:
         return exit_codes.INTERRUPTED
-    return exit_codes.of_record(artifact, strict=strict)
+    revoked = runner.folders.open(artifact.job_id).is_revoked()
+    return exit_codes.VIOLATED if revoked else exit_codes.of_record(artifact, strict=strict)
 
 
 def plan(
@@ -119,10 +120,11 @@ def _plan(
 ) -> "JobPlan":
     from runner.cli.requests import request_for
     from runner.flows.submit import plan_for
+    from runner.model.shown import shown
 
     asked = request_for(runner, job_type, repo, revision, params, timeout_s=timeout_s)
     if not quiet:
-        print(asked.shown, file=sys.stderr)
+        print(shown(asked.shown), file=sys.stderr)
     return plan_for(
         asked.request,
         runner.catalog,
@@ -205,12 +207,13 @@ def _follow(folder: Path, done: threading.Event, quiet: bool) -> None:
 
     if quiet:
         return
-    for event in follow_log(folder / "stdout.log", done.is_set):
-        if isinstance(event, LogGap):
-            print(f"[… {event.bytes} bytes left out …]")
-        else:
-            sys.stdout.write(for_terminal(event.data))
-        sys.stdout.flush()
+    with suppress(BrokenPipeError):  # nobody reads on; the job goes on all the same
+        for event in follow_log(folder / "stdout.log", done.is_set):
+            if isinstance(event, LogGap):
+                print(f"[… {event.bytes} bytes left out …]")
+            else:
+                sys.stdout.write(for_terminal(event.data))
+            sys.stdout.flush()
 
 
 def _show(runner: "Runner", artifact: "Artifact", *, as_json: bool) -> None:

@@ -30,8 +30,9 @@ def audit(
 ) -> TreeCheck:
     """Compares every file of ``checkout`` with what was sealed, and says so beside the records.
 
-    The caller holds the checkout. Records of its commit that wait for an audit get theirs, or
-    are revoked, and then the entry is to be quarantined by the caller.
+    The caller holds the checkout. Records of jobs on it that wait for an audit get theirs, or
+    are revoked, and then the entry is to be quarantined by the caller. Records of jobs on an
+    earlier checkout of the same commit are left as they are: nobody can look at that any more.
     """
     result = checkouts.check(checkout, full=True)
     for folder, artifact in _waiting(folders, checkout):
@@ -71,18 +72,18 @@ def quarantine(checkout: Checkout, tree: TreeCheck, checkouts: Checkouts) -> Non
 
 
 def _waiting(folders: JobFolders, checkout: Checkout) -> Iterator[tuple[JobFolder, Artifact]]:
-    """The sealed records of the checkout's commit that nobody has audited yet."""
+    """The sealed records of jobs on this very checkout that nobody has audited yet."""
     for job_id in folders.ids():
-        folder = folders.open(job_id)
-        if (folder.path / AUDIT_NAME).exists() or (folder.path / REVOCATION_NAME).exists():
-            continue
         try:
+            folder = folders.open(job_id)
+            if (folder.path / AUDIT_NAME).exists() or (folder.path / REVOCATION_NAME).exists():
+                continue
             if folder.plan().sha != checkout.sha:
                 continue
             artifact = folder.artifact()
         except RunnerError:
             continue
-        if artifact is not None and awaits_audit(artifact) and artifact.tree == checkout.tree_id:
+        if artifact is not None and awaits_audit(artifact, checkout.snapshot_sha256):
             yield folder, artifact
 
 

@@ -1,9 +1,10 @@
 """What gc does: old records, caches over their age or size, and what killed processes left."""
 
-import shutil
+import contextlib
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from runner.adapters.git.mirrors import Mirrors
 from runner.adapters.job_folders import JobFolders
 from runner.adapters.scratch import remove
 from runner.errors import BusyError, RunnerError
+from runner.model.ids import is_job_id
 from runner.policy.retention import (
     Cached,
     KeptRecord,
@@ -19,13 +21,16 @@ from runner.policy.retention import (
     choose_expired_artifacts,
 )
 
+# A probe, or the acceptance of a job, takes a second; what is older and still there was killed.
+_ABANDONED = timedelta(hours=1)
+
 
 @dataclass(frozen=True)
 class Removal:
     """One thing that was removed, or would be.
 
     Attributes:
-        kind: ``record``, ``checkout``, ``mirror``, ``scratch`` or ``wrappers``.
+        kind: ``record``, ``checkout``, ``mirror``, ``scratch``, ``quarantine`` or ``wrappers``.
         done: Whether it is gone; false in a dry run, and where somebody uses it.
     """
 
@@ -43,6 +48,7 @@ class Keeping:
     checkouts: Checkouts
     mirrors: Mirrors
     scratch: Path
+    quarantine: Path
     wrappers: Path
     current_wrappers: str
     records_max_age: timedelta
@@ -58,7 +64,7 @@ def collect_garbage(keeping: Keeping, *, now: datetime, dry_run: bool) -> tuple[
     return (
         *_records(keeping, now, dry_run),
         *_caches(keeping, now, dry_run),
-        *_leftovers(keeping, dry_run),
+        *_leftovers(keeping, now, dry_run),
     )
 
 
@@ -103,22 +109,34 @@ def _caches(keeping: Keeping, now: datetime, dry_run: bool) -> Iterable[Removal]
         yield Removal(entry.kind, entry.key, entry.size_bytes, done)
 
 
-def _leftovers(keeping: Keeping, dry_run: bool) -> Iterable[Removal]:
-    """Scratch folders of jobs that have ended, and copies of wrappers that changed since."""
+def _leftovers(keeping: Keeping, now: datetime, dry_run: bool) -> Iterable[Removal]:
+    """What killed processes left, trees put away long ago, copies of wrappers that changed since."""
     folders = keeping.folders
     if not dry_run:
         keeping.checkouts.sweep()  # what killed builds left
-    for folder in sorted(keeping.scratch.iterdir()):
-        if _has_ended(folders, folder.name):
-            size = _size(folder)
-            yield Removal("scratch", folder.name, size, _act(partial(remove, folder), dry_run))
+    for folder in sorted((*keeping.scratch.iterdir(), *folders.root.glob(".*"))):
+        nobodys = not is_job_id(folder.name) and _age(folder, now) > _ABANDONED
+        if nobodys or _has_ended(folders, folder.name):
+            yield _remove("scratch", folder, dry_run)
+    for folder in sorted(keeping.quarantine.iterdir()):
+        if _age(folder, now) > keeping.records_max_age:
+            yield _remove("quarantine", folder, dry_run)
     if any(folders.open(job_id).was_begun() for job_id in folders.ids()):
         return  # a running job may have an older copy in view
     for folder in sorted(keeping.wrappers.iterdir()):
         if folder.name != keeping.current_wrappers:
             size = _size(folder)
-            gone = _act(partial(shutil.rmtree, folder), dry_run)
+            gone = _act(partial(remove, folder), dry_run)
             yield Removal("wrappers", folder.name, size, gone)
+
+
+def _remove(kind: str, folder: Path, dry_run: bool) -> Removal:
+    return Removal(kind, folder.name, _size(folder), _act(partial(remove, folder), dry_run))
+
+
+def _age(folder: Path, now: datetime) -> timedelta:
+    """How long nothing has come into ``folder``, or gone from it."""
+    return now - datetime.fromtimestamp(folder.lstat().st_mtime, UTC)
 
 
 def _has_ended(folders: JobFolders, name: str) -> bool:
@@ -139,5 +157,12 @@ def _act(remove_it: Callable[[], object], dry_run: bool) -> bool:
 
 
 def _size(folder: Path) -> int:
-    """Bytes on disk below ``folder``, links not followed."""
-    return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*"))
+    """Bytes on disk below ``folder``, links not followed; of what is too deep to name, nothing."""
+    total, waiting = 0, [folder]
+    while waiting:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                total += entry.stat(follow_symlinks=False).st_blocks * 512
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+    return total

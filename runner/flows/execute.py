@@ -30,6 +30,7 @@ from runner.model.catalog import Catalog
 from runner.model.checkout import Checkout
 from runner.model.job import JobPlan, Reason, RepoSource, Status
 from runner.model.sandbox import Bind, ConfinedCommand, ProcessExit, Stop
+from runner.model.shown import shown
 from runner.policy.admission import still_admitted
 from runner.policy.conclusion import Conclusion, Ending, conclude
 from runner.policy.confinement import can_run_here
@@ -284,4 +285,4 @@ class _Attempt:
 def _ended(status: Status, code: str, error: BaseException) -> Conclusion:
     words = error.args[0] if isinstance(error, RunnerError) else f"{type(error).__name__}: {error}"
     remedy = f" ({error.remedy})" if isinstance(error, RunnerError) and error.remedy else ""
-    return Conclusion(status, code, f"{words}{remedy}")
+    return Conclusion(status, code, shown(f"{words}{remedy}", keep="\n"))

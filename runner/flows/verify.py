@@ -46,7 +46,11 @@ class _Verifier:
         self._signed_by: str | None = None
 
     def verify(self) -> Verification:
-        found = record_files.listing(self._folder)
+        try:
+            found = record_files.listing(self._folder)
+        except IntegrityError as error:
+            self._conclude("files", [str(error)], "")
+            return Verification(job_id=None, checks=tuple(self._checks), signed_by=None)
         artifact = self._record()
         if artifact is None:
             return Verification(job_id=None, checks=tuple(self._checks), signed_by=None)
@@ -57,9 +61,11 @@ class _Verifier:
             return Verification(job_id=artifact.job_id, checks=tuple(self._checks), signed_by=None)
         sizes = {path: entry.size for path, entry in found.items()}
         inodes = {path: entry.inode for path, entry in found.items()}
-        self._conclude(
-            "consistent", record_rules.contradictions(artifact), "nothing contradicts itself"
+        contradictions = (
+            *record_rules.misplaced(self._folder.resolve().name, artifact),
+            *record_rules.contradictions(artifact),
         )
+        self._conclude("consistent", contradictions, "nothing contradicts itself")
         self._plan(artifact)
         self._sums(artifact, actual)
         self._conclude(

@@ -43,12 +43,15 @@ class TreeCheck(Noun):
         changed_files: Paths below the entry that differ, as text safe to show, sorted; at most
             200, and then a last element that says how many more.
         head_moved: Whether ``git/HEAD`` or any other file of the git directory differs.
+        snapshot_sha256: Of the snapshot that was, or is still to be, compared with; it tells an
+            entry from one that is built anew for the same commit. Empty where nobody said.
     """
 
     method: str
     intact: bool
     changed_files: tuple[str, ...] = ()
     head_moved: bool = False
+    snapshot_sha256: str = ""
 
 
 class BuiltTree(Noun):

@@ -32,10 +32,17 @@ def parse_object(data: bytes, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {twice!r} stands twice")
+        raise ValueError(f"the key {_first_twice(pairs)!r} stands twice")
     return found
+
+
+def _first_twice(pairs: list[tuple[str, Any]]) -> str | None:
+    seen: set[str] = set()  # counting each key among all takes minutes for a hostile object
+    for key, _ in pairs:
+        if key in seen:
+            return key
+        seen.add(key)
+    return None
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -93,7 +93,8 @@ def _clean_tree(process_exit: ProcessExit | None, tree: TreeCheck | None) -> Ans
     if not process_exit.proven_dead:
         return None, Established(method="none", evidence="a process of the job may be alive")
     what = (
-        "the entry's identity is unchanged; every file is still to be compared"
+        "the entry's identity is unchanged; every file is still to be compared with the snapshot "
+        f"{tree.snapshot_sha256}"
         if tree.method == "audit-pending"
         else "every entry's inode, mode, owner, links, size and times are as they were sealed"
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from runner.model.artifact import Artifact, LogRecord
+from runner.model.ids import is_job_id
 from runner.model.job import JobPlan, Status, Warn
 from runner.model.sandbox import Enforcement
 from runner.model.shown import shown
@@ -101,6 +102,12 @@ def plan_differs(plan: JobPlan, artifact: Artifact) -> Iterator[str]:
             yield f"{field} isn't the plan's"
 
 
+def misplaced(folder_name: str, artifact: Artifact) -> Iterator[str]:
+    """A record in the folder of another job: who asks about that one must not be shown this one."""
+    if is_job_id(folder_name) and folder_name != artifact.job_id:
+        yield f"it is the record of job {artifact.job_id}, in the folder of {folder_name}"
+
+
 def contradictions(artifact: Artifact) -> Iterator[str]:
     """What can't all be true in one record, whoever signed it."""
     yield from _status_contradictions(artifact)
@@ -166,9 +173,16 @@ def follow_up_differs(
         yield "it is about another job"
 
 
-def awaits_audit(artifact: Artifact) -> bool:
-    """Whether the record isn't final before an auditor has passed it."""
-    return artifact.invariants_how.clean_tree_ok.method == "audit-pending"
+def awaits_audit(artifact: Artifact, snapshot_sha256: str = "") -> bool:
+    """Whether the record isn't final before an auditor has passed it.
+
+    Args:
+        artifact: The record.
+        snapshot_sha256: Only if it is the checkout with this snapshot that is to be compared: one
+            that was built anew says nothing about the one before.
+    """
+    how = artifact.invariants_how.clean_tree_ok
+    return how.method == "audit-pending" and how.evidence.endswith(snapshot_sha256)
 
 
 def _status_contradictions(artifact: Artifact) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from runner.model.sandbox import NOTHING_ENFORCED, Enforcement, ProbeFindings
-from runner.policy.confinement import ATTACKS, enforced, level
+from runner.policy.confinement import ATTACKS, UNCONFINED, enforced, level
 
 EVERY_ATTACK = tuple(attack for attacks in ATTACKS.values() for attack in attacks)
 
@@ -47,3 +47,8 @@ def test_a_probe_that_could_not_be_run_shows_nothing() -> None:
     failed = _findings().model_copy(update={"error": "no bwrap"})
     assert level(failed) == 0
     assert enforced(failed) == NOTHING_ENFORCED
+
+
+def test_what_no_backend_refused_is_not_its_merit() -> None:
+    """Another uid is refused writes by the tree's modes alone; that is no sandbox."""
+    assert level(_findings().model_copy(update={"backend": UNCONFINED})) == 0

@@ -2,7 +2,9 @@
 
 import pytest
 
+from runner.adapters.sandbox.backend import probe_name
 from runner.model.job import Status
+from tests.support.git_repos import Content, Link, git, make_repo
 from tests.support.workshop import TREE, Workshop
 
 WRITES = {
@@ -73,6 +75,28 @@ def test_the_next_job_on_the_commit_sees_what_was_committed(workshop: Workshop) 
     workshop.run("\n".join((*WRITES.values(), *GIT.values(), "true")))
     artifact = workshop.run("cat README.md; git status --porcelain -uall --ignored; git log -1")
     assert workshop.log(artifact).startswith(TREE["README.md"] + "commit ")
+
+
+PLANTED: dict[str, dict[str, Content]] = {
+    "link_to_a_device": {".aiops-write-probe": Link("/dev/null")},
+    "link_to_tmp": {".aiops-write-probe": Link("/tmp/x")},
+    "folder": {".aiops-write-probe/x": "x"},
+}
+
+
+@pytest.mark.parametrize("files", PLANTED.values(), ids=PLANTED.keys())
+def test_a_commit_has_no_say_in_the_evidence(workshop: Workshop, files: dict[str, Content]) -> None:
+    """Named like the file that the prologue tries to make, a link would make a write succeed."""
+    repo = make_repo(workshop.folder / f"planted-{len(list(workshop.folder.iterdir()))}", files)
+    workshop.add("look", "ls -A")
+    sha = git(repo, "rev-parse", "HEAD")
+    artifact = workshop.execute(workshop.submit("look", sha=sha, repo=repo))
+    assert artifact.status is Status.SUCCESS, artifact.detail
+    assert artifact.invariants.read_only_ok is True
+
+
+def test_nobody_can_know_what_the_prologue_tries_to_make() -> None:
+    assert len({probe_name() for _ in range(100)}) == 100
 
 
 STILL_ALLOWED = {

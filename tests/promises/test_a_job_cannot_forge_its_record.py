@@ -300,6 +300,24 @@ def test_a_signature_of_another_record_is_not_valid(tmp_path: Path, signer: Sign
     assert [c.name for c in got.checks if c.state is CheckState.FAILED] == ["statement"]
 
 
+def test_the_record_of_another_job_in_a_jobs_folder_is_not_valid(
+    tmp_path: Path, signer: Signer
+) -> None:
+    folder = records.sealed(tmp_path / "artifacts", signer).path
+    replayed = folder.rename(folder.with_name("20200101-000000-0123456789"))
+    got = verify(replayed, records.trust(signer))
+    assert got.overall is Verdict.INVALID
+    assert [c.name for c in got.checks if c.state is CheckState.FAILED] == ["consistent"]
+
+
+def test_a_copy_of_a_record_under_any_other_name_stays_valid(
+    tmp_path: Path, signer: Signer
+) -> None:
+    folder = records.sealed(tmp_path / "artifacts", signer).path
+    copy = folder.rename(tmp_path / "the-record-you-asked-for")
+    assert verify(copy, records.trust(signer)).overall is Verdict.VALID
+
+
 def test_an_untouched_record_stays_valid(tmp_path: Path, signer: Signer) -> None:
     folder = records.sealed(tmp_path / "artifacts", signer).path
     got = verify(folder, records.trust(signer))

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from runner.model.artifact import Artifact
 from runner.model.job import Reason, Status, Warn
+from runner.model.sandbox import Stop
 from tests.support.workshop import Workshop
 
 MIB = 1024 * 1024
@@ -162,6 +164,129 @@ def test_a_job_sees_no_other_jobs_folders(workshop: Workshop) -> None:
         "/tmp /job/artifacts $TMPDIR && echo found\ntrue"
     )
     assert "found" not in workshop.log(artifact)
+
+
+FAMILIES = """#!python
+import errno, socket
+# AF_PACKET, AF_TIPC, AF_BLUETOOTH, AF_ALG, AF_VSOCK, AF_QIPCRTR, AF_XDP
+for family in (17, 30, 31, 38, 40, 42, 44):
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_SEQPACKET):
+        try:
+            socket.socket(family, kind)
+            print("made", family, kind)
+        except OSError:
+            pass
+"""
+
+
+def test_no_socket_that_knows_no_namespace_can_be_made(workshop: Workshop) -> None:
+    """AF_VSOCK for one leads to the hypervisor from inside any network namespace: vsock(7)."""
+    artifact = workshop.run(FAMILIES)
+    assert (artifact.exit_code, workshop.log(artifact)) == (0, "")
+
+
+LOOPBACK = """#!python
+import socket
+with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_connection(server.getsockname()) as client:
+        client.send(b"fine")
+        print(server.accept()[0].recv(4).decode())
+"""
+
+
+def test_still_allows_a_server_of_the_jobs_own_where_it_has_a_namespace(
+    workshop: Workshop,
+) -> None:
+    """Without one there is no socket at all."""
+    artifact = workshop.run(LOOPBACK)
+    has_its_own = workshop.environment["AIOPS_SANDBOX_BACKENDS"] == "bubblewrap"
+    assert workshop.log(artifact) == ("fine\n" if has_its_own else "")
+
+
+FIRST_PROCESS = """#!python
+import os
+for path in ("/proc/1/mem", "/proc/1/task/1/mem", f"/proc/{os.getppid()}/mem", "/proc/self/mem"):
+    try:
+        os.open(path, os.O_RDWR)
+        print("opened", path)
+    except OSError:
+        pass
+"""
+
+
+def test_the_process_that_ends_the_sandbox_cannot_be_written_to(workshop: Workshop) -> None:
+    """With other code in it, it would outlive a runner that is killed, and the job with it."""
+    artifact = workshop.run(FIRST_PROCESS)
+    assert (artifact.exit_code, workshop.log(artifact)) == (0, "")
+
+
+def test_still_allows_to_open_ones_own_output_by_name(workshop: Workshop) -> None:
+    artifact = workshop.run("echo a > /dev/stdout; echo b | tee /dev/stderr | cat > /dev/stdout")
+    assert workshop.log(artifact) == "a\nb\n"
+    assert workshop.log(artifact, "stderr") == "b\n"
+
+
+LEASE = """#!python
+import fcntl, os
+for path in ("README.md", f"{os.environ['AIOPS_WRAPPERS']}/attack.py"):
+    try:
+        fcntl.fcntl(os.open(path, os.O_RDONLY), fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        print("leased", path)
+    except OSError:
+        pass
+"""
+
+
+def test_a_shared_file_cannot_be_leased(workshop: Workshop) -> None:
+    """Who opens it, the runner or a job on the same commit, would wait 45 seconds: fcntl(2)."""
+    artifact = workshop.run(LEASE)
+    assert (artifact.exit_code, workshop.log(artifact)) == (0, "")
+
+
+NEIGHBOUR = """#!python
+import os
+scratch = os.environ["FOLDER"]
+for name in ("", *(f"/{name}" for name in ("artifacts", "tmp", "home", ".", "*"))):
+    for attack in (
+        os.listdir, lambda path: os.chmod(path, 0), os.utime, lambda path: os.mkdir(path + "/x"),
+        lambda path: os.chown(path, os.getuid(), os.getgid()), lambda path: os.rename(path, path + "x"),
+        lambda path: os.setxattr(path, "user.x", b"x"),
+    ):
+        try:
+            attack(scratch + name)
+            print("worked on", scratch + name)
+        except OSError:
+            pass
+try:
+    os.kill(-1, 9)
+except OSError:
+    pass
+"""
+
+
+def test_a_job_that_runs_beside_it_under_the_same_uid_is_out_of_reach(workshop: Workshop) -> None:
+    """Also for who knows its id. The neighbour is still well when the attacker has ended."""
+    workshop.add(
+        "neighbour",
+        "trap 'echo fine > $ARTIFACT_DIR/well; exit 0' TERM\necho up\nwhile :; do sleep 0.05; done",
+    )
+    path = {"type": "pattern", "pattern": "/.*", "max_length": 300}
+    workshop.add("attack", NEIGHBOUR, allowed_params={"folder": path})
+    neighbour = workshop.submit("neighbour")
+    attacks: list[Artifact] = []
+
+    def attack_once() -> Stop | None:
+        if not attacks and neighbour.stdout.read_bytes() == b"up\n":
+            scratch = workshop.runner.paths.scratch / neighbour.job_id
+            attacks.append(
+                workshop.execute(workshop.submit("attack", params={"folder": str(scratch)}))
+            )
+        return Stop.CANCELLED if attacks else None
+
+    artifact = workshop.execute(neighbour, interrupted=attack_once)
+    assert artifact.status is Status.CANCELLED, artifact.detail
+    assert workshop.output(artifact, "well") == "fine\n"
+    assert workshop.log(attacks[0]) == "", workshop.log(attacks[0], "stderr")
 
 
 HIJACKS = {

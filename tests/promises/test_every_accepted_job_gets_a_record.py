@@ -23,9 +23,9 @@ STEPS = {
     "while_the_sandbox_waits": "runner.flows.execute:supervise",
     "before_collecting": "runner.flows.execute:collect",
     "before_composing": "runner.flows.execute:compose",
-    "before_the_checksums": "runner.adapters.job_folders:replace_durably SHA256SUMS",
-    "before_the_signature": "runner.adapters.job_folders:replace_durably artifact.dsse.json",
-    "before_the_record": "runner.adapters.job_folders:create_durably artifact.json",
+    "before_the_checksums": "runner.adapters.job_folders:format_sums",
+    "before_the_signature": "runner.adapters.signing:Signer.sign_envelope",
+    "before_the_record": "os:link artifact.json",
 }
 
 
@@ -53,7 +53,7 @@ def test_a_runner_killed_with_9(cli: CommandLine, step: str) -> None:
 def test_a_runner_killed_with_9_while_its_job_runs(cli: CommandLine, backend_name: str) -> None:
     cli.shop.add("daemon", "setsid sleep 300 & echo running; trap '' TERM; sleep 300")
     argv = cli.argv(*cli.job("daemon"))
-    with cli.started(argv, AIOPS_SANDBOX_BACKENDS=backend_name) as process:
+    with cli.started(argv, env={"AIOPS_SANDBOX_BACKENDS": backend_name}) as process:
         wait_for_line(process, "stdout", "running")
         family = Family(process.pid)
         assert len(family) > 4
@@ -94,7 +94,7 @@ def test_killed_before_tidying_up_the_record_is_valid_and_tidied_later(cli: Comm
 
 
 def test_a_runner_killed_before_it_accepts_leaves_no_job(cli: CommandLine) -> None:
-    step = "runner.adapters.job_folders:create_durably plan.json"
+    step = "os:open plan.json"
     with cli.started(halted_at(step, *cli.job("echo"))) as process:
         wait_for_line(process, "stderr", "halted")
         process.kill()
@@ -143,7 +143,7 @@ def redis_pid(cli: CommandLine) -> int:
 
 
 def test_without_redis_nothing_is_accepted(cli: CommandLine) -> None:
-    done = cli.run("echo", AIOPS_REDIS_URL=f"unix://{cli.shop.folder}/nowhere.sock")
+    done = cli.run("echo", env={"AIOPS_REDIS_URL": f"unix://{cli.shop.folder}/nowhere.sock"})
     assert done.exit_code == 3
     assert "REDIS_UNAVAILABLE" in done.stderr
     assert done.stdout == ""

@@ -2,31 +2,28 @@
 
 import json
 import os
+import shutil
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from runner.adapters.sandbox.bubblewrap import BubblewrapBackend
 from runner.bootstrap import Runner
 from runner.model.job import Reason, Status
 from runner.settings import load_settings
-from tests.support.command_line import CommandLine
+from tests.support.command_line import CommandLine, ended
 
 ONLY = "AIOPS_SANDBOX_BACKENDS"
 
 
 @pytest.fixture
-def without_bubblewrap(cli: CommandLine) -> list[str]:
-    """What starts a command in a view of this machine that has no working ``bwrap``.
-
-    Made by bubblewrap itself, for root without a user namespace; a user inside one can't make
-    another (``--disable-userns``), which is how machines look that don't allow them.
-    """
-    ways = [
-        *("bwrap", "--dev-bind", "/", "/", "--die-with-parent"),
-        *("--ro-bind", "/dev/null", "/usr/bin/bwrap"),
-    ]
-    return ways
+def without_bubblewrap() -> list[str]:
+    """What starts a command in a view of this machine in which ``bwrap`` is an empty file."""
+    hidden = os.path.realpath(shutil.which("bwrap") or "/usr/bin/bwrap")
+    whole = ("--dev-bind", "/", "/", "--die-with-parent")
+    return [hidden, *whole, "--ro-bind", "/dev/null", hidden]
 
 
 def marked(cli: CommandLine) -> Path:
@@ -36,11 +33,9 @@ def marked(cli: CommandLine) -> Path:
     return mark
 
 
-def refused(cli: CommandLine, argv: list[str], mark: Path, **environment: str) -> str:
+def refused(cli: CommandLine, argv: list[str], mark: Path, *, env: Mapping[str, str]) -> str:
     """Runs a job that must not run; what was said of it."""
-    from tests.support.command_line import ended
-
-    with cli.started(argv, **environment) as process:
+    with cli.started(argv, env=env) as process:
         done = ended(process)
     assert done.exit_code == 3, done
     record = json.loads(done.stdout)
@@ -60,7 +55,7 @@ def test_bubblewrap_that_is_not_there_is_not_replaced_by_nothing(
 ) -> None:
     mark = marked(cli)
     argv = [*without_bubblewrap, *cli.argv(*cli.job("marks", "--json"))]
-    detail = refused(cli, argv, mark, AIOPS_SANDBOX_BACKENDS="bubblewrap")
+    detail = refused(cli, argv, mark, env={"AIOPS_SANDBOX_BACKENDS": "bubblewrap"})
     assert "install bubblewrap" in detail
 
 
@@ -69,8 +64,6 @@ def test_bubblewrap_that_is_not_there_is_not_replaced_by_nothing(
 def test_still_runs_by_landlock_where_that_is_allowed_too(
     cli: CommandLine, without_bubblewrap: list[str]
 ) -> None:
-    from tests.support.command_line import ended
-
     argv = [*without_bubblewrap, *cli.argv(*cli.job("echo", "--json"))]
     with cli.started(argv) as process:
         done = ended(process)
@@ -81,14 +74,18 @@ def test_still_runs_by_landlock_where_that_is_allowed_too(
 def test_a_level_that_no_backend_reaches(cli: CommandLine) -> None:
     mark = marked(cli)
     argv = cli.argv(*cli.job("marks", "--json"))
-    detail = refused(cli, argv, mark, AIOPS_SANDBOX_BACKENDS="landlock", AIOPS_SANDBOX_MIN_LEVEL="3")
+    detail = refused(
+        cli, argv, mark, env={"AIOPS_SANDBOX_BACKENDS": "landlock", "AIOPS_SANDBOX_MIN_LEVEL": "3"}
+    )
     assert "level 3" in detail
     assert "host_in_view" in detail
 
 
 def test_the_backend_none_does_not_reach_the_default_level(cli: CommandLine) -> None:
     mark = marked(cli)
-    detail = refused(cli, cli.argv(*cli.job("marks", "--json")), mark, AIOPS_SANDBOX_BACKENDS="none")
+    detail = refused(
+        cli, cli.argv(*cli.job("marks", "--json")), mark, env={"AIOPS_SANDBOX_BACKENDS": "none"}
+    )
     assert "none: level 0" in detail
 
 
@@ -96,7 +93,7 @@ def test_the_backend_none_is_never_taken_unasked(cli: CommandLine) -> None:
     """A minimum of 0 allows no backend that wasn't named."""
     shown = json.loads(cli("config", "--json").stdout)
     assert shown["sandbox_backends"]["value"] == "bubblewrap,landlock"
-    environment = dict(cli.shop.environment, AIOPS_SANDBOX_MIN_LEVEL="0")
+    environment = {**cli.shop.environment, "AIOPS_SANDBOX_MIN_LEVEL": "0"}
     del environment[ONLY]
     runner = Runner(load_settings(environment, uid=os.getuid()))
     assert [backend.name for backend in runner.backends()] == ["bubblewrap", "landlock"]
@@ -105,8 +102,6 @@ def test_the_backend_none_is_never_taken_unasked(cli: CommandLine) -> None:
 @pytest.mark.needs_bubblewrap
 def test_a_setuid_bubblewrap_is_not_used(cli: CommandLine) -> None:
     """It would act with more rights than this program has."""
-    from runner.adapters.sandbox.bubblewrap import BubblewrapBackend
-
     binary = cli.shop.folder / "bwrap"
     binary.write_bytes(Path("/usr/bin/bwrap").read_bytes())
     binary.chmod(0o755 | stat.S_ISUID)
@@ -120,7 +115,7 @@ def test_a_setuid_bubblewrap_is_not_used(cli: CommandLine) -> None:
 
 
 def test_an_unknown_backend_is_no_backend(cli: CommandLine) -> None:
-    done = cli.run("echo", AIOPS_SANDBOX_BACKENDS="bubblewarp")
+    done = cli.run("echo", env={"AIOPS_SANDBOX_BACKENDS": "bubblewarp"})
     assert done.exit_code == 2
     assert "AIOPS_SANDBOX_BACKENDS" in done.stderr
     assert "bubblewarp" in done.stderr

@@ -5,6 +5,7 @@ What needs a mirror to be decided (a tag's id, a commit on no allowed branch) is
 """
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 
 from runner.errors import ConfigurationError, RefusedError
 from runner.model.catalog import Catalog
-from runner.model.job import JobRequest, RepoSource
+from runner.model.job import JobRequest, RepoSource, Status
 from runner.policy.admission import still_admitted
 from runner.settings import Settings, load_catalog
 from tests.support.catalogs import (
@@ -23,6 +24,7 @@ from tests.support.catalogs import (
     request,
     write_configuration,
 )
+from tests.support.workshop import Workshop
 
 
 @pytest.fixture(name="settings")
@@ -340,6 +342,49 @@ def test_a_wrapper_that_leads_out_of_the_wrappers_folder(settings: Settings) -> 
     (settings.wrappers_dir / "echo.sh").symlink_to("/bin/sh")
     with pytest.raises(ConfigurationError, match="leaves the folder"):
         load_catalog(settings)
+
+
+@pytest.mark.parametrize("word", ["DATA-0", "DATA-3", "DATA-99", "{0}", "%s"])
+def test_a_param_that_looks_like_something_of_the_runners_own(
+    workshop: Workshop, word: str
+) -> None:
+    """What was admitted and recorded is what the job gets."""
+    spec = {"type": "pattern", "pattern": "[ -~]+", "max_length": 20}
+    workshop.add("told", 'printf %s "$WORD"', allowed_params={"word": spec})
+    artifact = workshop.execute(workshop.submit("told", params={"word": word}))
+    assert artifact.status is Status.SUCCESS, artifact.detail
+    assert workshop.log(artifact) == word
+
+
+def _empty(copy: Path) -> None:
+    (copy / "sealed.sh").write_bytes(b"")  # as a power cut leaves it; a shell succeeds at it
+
+
+def _add(copy: Path) -> None:
+    (copy / "more.sh").write_text("echo more\n")
+
+
+def _remove(copy: Path) -> None:
+    (copy / "sealed.sh").unlink()
+
+
+def _link(copy: Path) -> None:
+    (copy / "sealed.sh").rename(copy.parent / "elsewhere.sh")
+    (copy / "sealed.sh").symlink_to("../elsewhere.sh")
+
+
+@pytest.mark.parametrize("spoil", [_empty, _add, _remove, _link])
+def test_a_sealed_copy_of_the_wrappers_that_was_spoilt_is_not_run(
+    workshop: Workshop, spoil: Callable[[Path], None]
+) -> None:
+    workshop.add("sealed", 'ls "$AIOPS_WRAPPERS"; exit 7')
+    first = workshop.execute(workshop.submit("sealed"))
+    (copy,) = workshop.runner.paths.wrappers.glob(first.wrappers_hash)
+    spoil(copy)
+    again = workshop.execute(workshop.submit("sealed"))
+    assert (first.exit_code, again.exit_code) == (7, 7)
+    assert workshop.log(again) == workshop.log(first)
+    assert list(workshop.runner.paths.wrappers.glob(".*")) == []
 
 
 def test_only_admission_makes_plans() -> None:

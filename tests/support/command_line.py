@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.support.workshop import Workshop
 
 ROOT = Path(__file__).parents[2]
+NOTHING: Mapping[str, str] = {}
 _PATIENCE_S = 60
 
 
@@ -46,12 +47,14 @@ class CommandLine:
         """How ``runner arguments`` is started."""
         return [sys.executable, "-m", "runner", *arguments]
 
-    def __call__(self, *arguments: str, cwd: Path | None = None, **environment: str) -> Ended:
-        """Runs ``runner arguments`` to its end."""
+    def __call__(
+        self, *arguments: str, cwd: Path | None = None, env: Mapping[str, str] = NOTHING
+    ) -> Ended:
+        """Runs ``runner arguments`` to its end, with ``env`` added to the environment."""
         done = subprocess.run(
             self.argv(*arguments),
             cwd=cwd or self.shop.folder,
-            env=self.environment | environment,
+            env={**self.environment, **env},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_PATIENCE_S,
@@ -63,13 +66,17 @@ class CommandLine:
         """The arguments of ``runner run`` on the workshop's own repository."""
         return ("run", job_type, "--repo", str(self.shop.repo), *options)
 
-    def run(self, job_type: str, *options: str, **environment: str) -> Ended:
+    def run(self, job_type: str, *options: str, env: Mapping[str, str] = NOTHING) -> Ended:
         """``runner run`` on the workshop's own repository."""
-        return self(*self.job(job_type, *options), **environment)
+        return self(*self.job(job_type, *options), env=env)
 
     @contextmanager
     def started(
-        self, argv: Sequence[str], **environment: str
+        self,
+        argv: Sequence[str],
+        *,
+        stdout: int = subprocess.PIPE,
+        env: Mapping[str, str] = NOTHING,
     ) -> Iterator["subprocess.Popen[bytes]"]:
         """A command that is still running, in a session of its own as on a terminal.
 
@@ -78,9 +85,9 @@ class CommandLine:
         process = subprocess.Popen(
             argv,
             cwd=self.shop.folder,
-            env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            env={**self.environment, **env},
+            stdin=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
@@ -89,7 +96,10 @@ class CommandLine:
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-            process.communicate(timeout=_PATIENCE_S)
+                process.wait(_PATIENCE_S)
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
 
 
 def ended(process: "subprocess.Popen[bytes]") -> Ended:

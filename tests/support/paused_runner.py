@@ -2,14 +2,13 @@
 
     python -m tests.support.paused_runner MODULE:NAME[.NAME] [PATH] -- argv of runner …
 
-Runs the command line; the first call of the named function doesn't happen: ``halted`` is written
-to standard error and nothing more. With PATH only a call whose first or second argument is a path
-of that file name halts.
+Runs the command line. Before the first call of the named function ``halted`` is written to standard
+error; the call happens when standard input ends. With PATH only a call whose first or second
+argument is a path of that file name halts.
 """
 
 import importlib
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,10 @@ def _halt_before(name: str, only_path: str) -> None:
     def halting(*args: Any, **named: Any) -> Any:
         if only_path and not any(isinstance(a, Path) and a.name == only_path for a in args[:2]):
             return before(*args, **named)
+        setattr(owner, last, before)
         os.write(2, b"halted\n")
-        while True:
-            signal.pause()
+        os.read(0, 1)
+        return before(*args, **named)
 
     setattr(owner, last, halting)
 

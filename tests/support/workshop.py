@@ -113,7 +113,10 @@ class Workshop:
         the allowlist calls ``listed``.
         """
         request = JobRequest(
-            job_type=name, repo_name=listed or "repo", sha=sha or self.sha, params=dict(params or {})
+            job_type=name,
+            repo_name=listed or "repo",
+            sha=sha or self.sha,
+            params=dict(params or {}),
         )
         plan = plan_for(
             request,

@@ -47,8 +47,6 @@ def workshop(request: pytest.FixtureRequest, redis_client: RedisClient) -> Itera
 @pytest.fixture
 def cli(redis_client: RedisClient) -> Iterator[CommandLine]:
     """The command line of a fresh installation, with whatever sandbox this machine offers."""
-    from tests.conftest import remove_sealed
-
     folder = Path(tempfile.mkdtemp(prefix="aiops-", dir="/tmp"))
     folder.chmod(0o711)
     shop = Workshop(folder, redis_client, backend="bubblewrap,landlock")

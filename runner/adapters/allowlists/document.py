@@ -58,7 +58,15 @@ def read_document(file: Path) -> Document:
         ConfigurationError: ``CONFIG_MISSING``, ``CONFIG_UNREADABLE``, or ``CONFIG_INVALID`` with
             everything that is wrong with its form, one line each.
     """
-    raw = _bytes_of(file)
+    return parse_document(file, read_bytes(file))
+
+
+def parse_document(file: Path, raw: bytes) -> Document:
+    """What ``raw``, the content of ``file``, says. Opens nothing.
+
+    Raises:
+        ConfigurationError: ``CONFIG_INVALID`` with everything that is wrong, one line each.
+    """
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -101,7 +109,13 @@ def _invalid(problems: list[str]) -> ConfigurationError:
     return ConfigurationError("CONFIG_INVALID", "\n".join(problems))
 
 
-def _bytes_of(file: Path) -> bytes:
+def read_bytes(file: Path) -> bytes:
+    """The exact bytes of ``file``.
+
+    Raises:
+        ConfigurationError: ``CONFIG_MISSING``, ``CONFIG_UNREADABLE``, ``CONFIG_INVALID``: it is
+            larger than any such file.
+    """
     try:
         # Non-blocking: opening a FIFO would otherwise wait for a writer (fifo(7)).
         fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -3,10 +3,13 @@
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import ConfigurationError
+
+_BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +38,11 @@ def read_wrappers(folder: Path) -> WrapperFiles:
     digests: dict[str, str] = {}
     executable: set[str] = set()
     try:
-        root = _resolved(folder)
-        for parent, folders, files in os.walk(root, onerror=_raise):
-            for name in (*folders, *files):
-                path = Path(parent, name)
-                relative = _relative_name(path, root)
-                if name in folders:
-                    if path.is_symlink():
-                        raise _refused(path, "a link to a folder")
-                    continue
-                digests[relative], may_run = _read(path, root)
-                if may_run:
-                    executable.add(relative)
+        root = os.path.realpath(folder, strict=True)
+        for relative, path in _files(root):
+            digests[relative], may_run = _read(path)
+            if may_run:
+                executable.add(relative)
     except OSError as error:
         culprit = error.filename or folder
         raise ConfigurationError(
@@ -57,35 +53,49 @@ def read_wrappers(folder: Path) -> WrapperFiles:
     return WrapperFiles(dict(sorted(digests.items())), frozenset(executable))
 
 
-def _resolved(path: Path) -> Path:
+def _files(root: str) -> Iterator[tuple[str, str]]:
+    """Relative name of each file below ``root``, and where it really lies."""
+    waiting = [""]
+    while waiting:
+        prefix = waiting.pop()
+        with os.scandir(os.path.join(root, prefix)) as entries:
+            for entry in entries:
+                relative = prefix + entry.name
+                if not relative.isprintable():
+                    raise _refused(entry.path, "a name with a character that can't be shown")
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(f"{relative}/")
+                elif entry.is_symlink():
+                    yield relative, _target(entry, root)
+                else:
+                    yield relative, entry.path
+
+
+def _target(link: os.DirEntry[str], root: str) -> str:
     # Not Path.resolve: for links in a circle that raises RuntimeError before Python 3.13.
-    return Path(os.path.realpath(path, strict=True))
+    real = os.path.realpath(link.path, strict=True)
+    if os.path.isdir(real):
+        raise _refused(link.path, "a link to a folder")
+    if os.path.commonpath((real, root)) != root:
+        raise _refused(link.path, "a link that leaves the folder")
+    return real
 
 
-def _raise(error: OSError) -> None:
-    raise error
-
-
-def _refused(path: Path, what: str) -> ConfigurationError:
-    message = f"{str(path)!a}: {what}, expected only files and folders of the folder's own"
+def _refused(path: str, what: str) -> ConfigurationError:
+    message = f"{path!a}: {what}, expected only files and folders of the folder's own"
     return ConfigurationError("WRAPPERS_INVALID", message)
 
 
-def _relative_name(path: Path, root: Path) -> str:
-    relative = path.relative_to(root).as_posix()
-    if not relative.isprintable():
-        raise _refused(path, "a name with a character that can't be shown")
-    return relative
-
-
-def _read(path: Path, root: Path) -> tuple[str, bool]:
+def _read(path: str) -> tuple[str, bool]:
     """The sha256 of a file and whether anybody may execute it."""
-    real = _resolved(path)
-    if not real.is_relative_to(root):
-        raise _refused(path, "a link that leaves the folder")
-    fd = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with os.fdopen(fd, "rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        mode = os.fstat(fd).st_mode
         if not stat.S_ISREG(mode):
             raise _refused(path, "neither a file nor a folder")
-        return hashlib.file_digest(file, "sha256").hexdigest(), bool(mode & 0o111)
+        digest = hashlib.sha256()
+        while block := os.read(fd, _BLOCK):
+            digest.update(block)
+        return digest.hexdigest(), bool(mode & 0o111)
+    finally:
+        os.close(fd)

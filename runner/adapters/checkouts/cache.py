@@ -94,7 +94,9 @@ class Checkouts:
         if full is None:
             full = checkout.files <= self._snapshot_limit
         if itself and not full:
-            return TreeCheck(method="audit-pending", intact=True)
+            return TreeCheck(
+                method="audit-pending", intact=True, snapshot_sha256=checkout.snapshot_sha256
+            )
         changed = differing(place, checkout.snapshot_sha256)
         if not itself and not changed:
             changed = (THE_ENTRY,)
@@ -103,6 +105,7 @@ class Checkouts:
             intact=not changed,
             changed_files=snapshot.as_text(changed),
             head_moved=any(path == b"git" or path.startswith(b"git/") for path in changed),
+            snapshot_sha256=checkout.snapshot_sha256,
         )
 
     def quarantine(self, checkout: Checkout, why: str) -> Path:

@@ -2,12 +2,12 @@
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from runner.adapters.scratch import remove
 from runner.errors import RefusedError
 
 _KEY = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
@@ -93,4 +93,4 @@ class Place:
             if path.is_symlink():
                 path.unlink()
             elif os.path.lexists(path):
-                shutil.rmtree(path)  # follows no link, shutil.rmtree.avoids_symlink_attacks
+                remove(path)

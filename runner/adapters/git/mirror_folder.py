@@ -3,12 +3,13 @@
 import contextlib
 import os
 import re
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from runner.adapters.files import replace_durably
 from runner.adapters.git.config import ObjectFormat, mirror_config
 from runner.adapters.git.remote import KEEP
+from runner.adapters.scratch import remove
 
 _ORIGIN = "origin.txt"  # for a person, and for the list of mirrors; git doesn't read it
 _KEY = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
@@ -55,7 +56,7 @@ def prepare(folder: Path, object_format: ObjectFormat, origin: str) -> None:
         _remove(folder / "hooks")
     for leftover in (
         *folder.glob("*.lock"),
-        *(folder / "refs").rglob("*.lock"),
+        *(path for path in _files(folder / "refs") if path.name.endswith(".lock")),
         *(folder / "objects" / "pack").glob("tmp_*"),
         *(folder / "objects").glob("tmp_objdir-*"),
     ):
@@ -93,11 +94,25 @@ def drop_keep(folder: Path, sha: str) -> None:
 def size_of(folder: Path) -> int:
     """Bytes of everything below ``folder``; links count as links."""
     total = 0
-    for path, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):
-                total += os.lstat(os.path.join(path, name)).st_size
+    for path in _files(folder):
+        with contextlib.suppress(FileNotFoundError):
+            total += path.lstat().st_size
     return total
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Everything below ``folder`` but folders.
+
+    Without recursion: a ref called ``a/a/a/…`` makes more levels than Python has stack frames.
+    """
+    waiting = [folder]
+    while waiting:
+        with contextlib.suppress(FileNotFoundError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+                else:
+                    yield Path(entry.path)
 
 
 def _write_if_other(path: Path, content: bytes) -> None:
@@ -111,6 +126,6 @@ def _write_if_other(path: Path, content: bytes) -> None:
 
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        remove(path)
     else:
         path.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import shutil
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from runner.adapters.git import mirror_folder, remote
 from runner.adapters.git.mirror import Mirror
 from runner.adapters.git.process import GitProcess
 from runner.adapters.locks import locked
+from runner.adapters.scratch import remove
 from runner.errors import BusyError, ConfigurationError, RefusedError
 from runner.model.checkout import MirrorEntry
 
@@ -117,12 +117,12 @@ class Mirrors:
                 if key in self._open:
                     self._open[key].close()
                 aside = self._root / f".evicted-{key}"
-                shutil.rmtree(aside, ignore_errors=True)
+                remove(aside)
                 folder.rename(aside)
                 if aside.is_symlink():
                     aside.unlink()
                 else:
-                    shutil.rmtree(aside)
+                    remove(aside)
                 lock.unlink(missing_ok=True)
         except BusyError:
             return False

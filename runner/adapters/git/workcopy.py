@@ -78,7 +78,8 @@ def resolve_revision(path: Path, revision: str) -> str:
         except git.GitCommandNotFound as error:
             raise UnavailableError("GIT_NOT_FOUND", "git can't be started") from error
         except git.GitCommandError as error:
-            why = readable(str(error.stderr).encode()) or "there is no such commit"
+            none = "it has no commit yet" if revision == "HEAD" else "there is no such commit"
+            why = readable(str(error.stderr).encode()) or none
             raise _unknown(path, revision, why) from error
     return str(found)
 

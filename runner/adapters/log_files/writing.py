@@ -72,6 +72,7 @@ class CappedLog:
         self._whole = hashlib.sha256()
         self._total = self._head_bytes = self._segment_bytes = 0
         self._head_open = True
+        self._rotated = False
         self._segment_fd: int | None = None
 
     def write(self, data: bytes | memoryview) -> None:
@@ -105,10 +106,12 @@ class CappedLog:
             self._path, self._head_bytes, kept_tail, self._total, kept_digest, whole=digest
         )
         with contextlib.suppress(OSError):  # only a convenience to followers and to recovery
-            aside = self._path.with_name(f"{self._path.name}.closing")
-            aside.write_text(record.model_dump_json())
-            aside.replace(self._path.with_name(self._path.name + _CLOSED))
-        _discard_segments(self._path)
+            # in one write, and half of it is as good as none: that costs no second name
+            fd = _create(self._path.with_name(self._path.name + _CLOSED))
+            with open(fd, "wb", buffering=0) as note:
+                note.write(record.model_dump_json().encode())
+        if self._rotated:
+            _discard_segments(self._path)
         return record
 
     def _write_tail(self, view: memoryview) -> int:
@@ -125,6 +128,7 @@ class CappedLog:
 
     def _rotate(self) -> None:
         self._close_segment()
+        self._rotated = True
         for _, _, older in segments(self._path)[:-1]:
             older.unlink(missing_ok=True)
         name = f"{self._path.name}.tail.{self._head_bytes}.{self._total}"

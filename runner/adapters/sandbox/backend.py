@@ -1,8 +1,11 @@
 """What a backend is, and what it hands out: a started, waiting job."""
 
+import os
 import resource
+import secrets
+from collections.abc import Iterable
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import IO, Literal, Protocol, Self
 
 from runner.model.catalog import Limits
 from runner.model.sandbox import ConfinedCommand, Evidence
@@ -36,10 +39,30 @@ def prologue_limits(limits: Limits, *, processes: int) -> tuple[str, ...]:
     return tuple(str(_attainable(kind, amount) // unit) for kind, unit, amount in asked)
 
 
+def probe_name() -> str:
+    """What the prologue calls the file that it tries to make in a folder; another each time.
+
+    A commit that knew the name could hold a link or a folder of it, and so have a write seen to
+    succeed or to be refused, whatever the mount says.
+    """
+    return f".aiops-write-probe-{secrets.token_hex(8)}"
+
+
 def _attainable(kind: int, amount: int) -> int:
     """``amount``, or what this process's own hard limit allows if that is less (setrlimit(2))."""
     _, hard = resource.getrlimit(kind)
     return amount if hard == resource.RLIM_INFINITY else min(amount, hard)
+
+
+def give_pipes(ends: Iterable[IO[bytes] | None], uid: int | None) -> None:
+    """Lets ``uid`` open its standard output and error by name: ``/dev/stdout``, ``/dev/stderr``.
+
+    A pipe belongs to who made it, and ``/proc/self/fd`` opens it anew (proc(5)).
+    """
+    if uid is not None:
+        for pipe in ends:
+            assert pipe is not None
+            os.fchown(pipe.fileno(), uid, uid)
 
 
 class Contained(Protocol):

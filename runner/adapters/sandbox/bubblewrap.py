@@ -15,7 +15,7 @@ import subprocess
 from pathlib import Path
 
 from runner.adapters.sandbox import bubblewrap_view, staging
-from runner.adapters.sandbox.backend import prologue_limits
+from runner.adapters.sandbox.backend import give_pipes, probe_name, prologue_limits
 from runner.adapters.sandbox.bubblewrap_contained import BubblewrapContained, Pipes
 from runner.adapters.sandbox.seccomp import filter_for
 from runner.errors import UnavailableError
@@ -81,6 +81,7 @@ class BubblewrapBackend:
             "/bin/sh",
             bubblewrap_view.PROLOGUE,
             *limits,
+            probe_name(),
             *view.read_only,
             "--",
             *bubblewrap_view.job_argv(command),
@@ -128,9 +129,7 @@ class BubblewrapBackend:
         status_read, status_write = os.pipe()
         ours.callback(os.close, status_write)
         arguments = tuple(
-            str(data[int(argument.removeprefix("DATA-"))])
-            if argument.startswith("DATA-") and argument[5:].isdigit()
-            else argument
+            argument if isinstance(argument, str) else str(data[argument.number])
             for argument in view.arguments
         )
         confine = (*_NAMESPACES, "--die-with-parent", "--new-session", "--hostname", "job")
@@ -147,8 +146,11 @@ class BubblewrapBackend:
             pass_fds=(*data, seccomp, status_write),
             cwd="/",
             bufsize=0,
+            # a Ctrl-C in the terminal is for the runner, which ends the job in order
+            start_new_session=True,
             user=self._job_uid if drop else None,
             group=self._job_uid if drop else None,
             extra_groups=[] if drop else None,
         )
+        give_pipes((process.stdout, process.stderr), self._job_uid)
         return process, Pipes(process, status_read)

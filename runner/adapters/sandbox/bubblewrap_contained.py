@@ -51,6 +51,7 @@ class BubblewrapContained:
         self._status_text = b""
         self._init_pid: int | None = None
         self._job_pid: int | None = None
+        self._job_fd = -1
         self._closed = False
         self.stdout_fd = pipes.stdout.fileno()
         self.stderr_fd = pipes.stderr.fileno()
@@ -66,6 +67,7 @@ class BubblewrapContained:
             evidence, _ = read_evidence(self.stdout_fd, expected, _START_S)
             children = Path(f"/proc/{self._init_pid}/task/{self._init_pid}/children")
             self._job_pid = int(children.read_text().split()[0])
+            self._job_fd = os.pidfd_open(self._job_pid)
             inside = Path(f"/proc/{self._job_pid}/root")
             self.outputs_fd = os.open(
                 f"{inside}{bubblewrap_view.ARTIFACTS}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -122,10 +124,14 @@ class BubblewrapContained:
             self._pipes.go.close()
 
     def terminate(self) -> None:
-        """Sends SIGTERM to the job's process group."""
-        if self._job_pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(os.getpgid(self._job_pid), signal.SIGTERM)
+        """Sends SIGTERM to the job's process group, as long as its own process is alive.
+
+        After that its number may be anybody's, and so may be the group that is found by it.
+        """
+        if self._job_pid is None or select.select([self._job_fd], [], [], 0)[0]:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(os.getpgid(self._job_pid), signal.SIGTERM)
 
     def kill(self) -> None:
         """Kills the first process of the pid namespace, and the kernel everything in it."""
@@ -168,8 +174,9 @@ class BubblewrapContained:
         if self.exit_fd >= 0:
             select.select([self.exit_fd], [], [], _START_S)
             os.close(self.exit_fd)
-        if self.outputs_fd >= 0:
-            os.close(self.outputs_fd)
+        for fd in (self.outputs_fd, self._job_fd):
+            if fd >= 0:
+                os.close(fd)
         self._pipes.close()
         self._process.wait()
 

@@ -7,6 +7,7 @@ Source of the options: bwrap(1).
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from runner.adapters.sandbox.backend import WRAPPERS_PREFIX, resolve_argv
 from runner.model.sandbox import Bind, ConfinedCommand
@@ -32,6 +33,15 @@ _ETC = (
 _GITCONFIG = b"[safe]\n\tdirectory = *\n"
 
 
+class Lent(NamedTuple):
+    """Stands for the descriptor of ``View.data[number]``, which exists once bwrap is started.
+
+    Not a text: a parameter's value is an argument too, and could be the same.
+    """
+
+    number: int
+
+
 @dataclass(frozen=True)
 class View:
     """The arguments for one job.
@@ -39,11 +49,10 @@ class View:
     Attributes:
         arguments: bwrap's, without the program to run.
         read_only: Every place that the prologue must not be able to write to.
-        data: Content of small files, in the order in which their descriptors appear in
-            ``arguments`` as ``DATA-0``, ``DATA-1`` …
+        data: Content of small files, whose descriptors ``arguments`` names.
     """
 
-    arguments: tuple[str, ...]
+    arguments: tuple[str | Lent, ...]
     read_only: tuple[str, ...]
     data: tuple[bytes, ...]
 
@@ -83,9 +92,10 @@ def view(
         f"job:x:{uid}:\nnogroup:x:65534:\n",
         _GITCONFIG.decode(),
     )
-    arguments = [argument for mount in system for argument in mount]
+    arguments: list[str | Lent] = [argument for mount in system for argument in mount]
     for number, name in enumerate(("passwd", "group", "gitconfig")):
-        arguments += ["--ro-bind-data", f"DATA-{number}", f"/etc/{name}"]
+        # in the root's own tmpfs, which becomes read-only: a mount each takes 0.1 ms each
+        arguments += ["--perms", "0444", "--file", Lent(number), f"/etc/{name}"]
     arguments += ["--proc", "/proc", "--dev", "/dev"]
     for target, size in (
         ("/dev/shm", limits.tmp_bytes),  # noqa: S108  (a mount point inside the sandbox)
@@ -97,8 +107,12 @@ def view(
     # after the tmpfs: what is bound may lie below /tmp, and has to stay in view
     for bind in binds:
         arguments += ["--ro-bind", str(bind.source), bind.target]
-    arguments += ["--perms", "0644", "--file", f"DATA-{len(data)}", f"{ARTIFACTS}/params.json"]
-    arguments += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", TREE]
+    arguments += ["--perms", "0644", "--file", Lent(len(data)), f"{ARTIFACTS}/params.json"]
+    # /proc too: the first process in the sandbox is the job's own uid's, and through
+    # /proc/1/mem it could be made to outlive bwrap, or to let its pid go to somebody else
+    for place in ("/proc", "/dev", "/"):
+        arguments += ["--remount-ro", place]
+    arguments += ["--chdir", TREE]
     for name, value in (
         *command.env,
         ("HOME", HOME),
@@ -109,7 +123,7 @@ def view(
         arguments += ["--setenv", name, value]
     return View(
         arguments=tuple(arguments),
-        read_only=("/", "/usr", "/etc", "/dev", *(bind.target for bind in binds)),
+        read_only=("/", "/usr", "/etc", "/dev", "/proc", *(bind.target for bind in binds)),
         data=(*(text.encode() for text in data), command.params_json),
     )
 

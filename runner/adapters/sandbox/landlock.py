@@ -13,7 +13,12 @@ import subprocess
 from pathlib import Path
 
 from runner.adapters.sandbox import landlock_view
-from runner.adapters.sandbox.backend import prologue_limits, resolve_argv
+from runner.adapters.sandbox.backend import (
+    give_pipes,
+    probe_name,
+    prologue_limits,
+    resolve_argv,
+)
 from runner.adapters.sandbox.landlock_abi import (
     NEWEST,
     abi_version,
@@ -141,7 +146,7 @@ class LandlockBackend:
             command.limits, processes=threads_of(uid) + command.limits.processes
         )
         job = resolve_argv(command.argv, str(command.wrappers))
-        return ("/bin/sh", str(self._prologue), *limits, *read_only, "--", *job)
+        return ("/bin/sh", str(self._prologue), *limits, probe_name(), *read_only, "--", *job)
 
     def _spawn(self, orders: dict[str, object], lent: contextlib.ExitStack) -> Pipes:
         """Starts the supervisor; descriptors that only it needs are closed when ``lent`` ends."""
@@ -172,6 +177,7 @@ class LandlockBackend:
             raise UnavailableError(
                 "SANDBOX_UNAVAILABLE", f"the supervisor couldn't be started: {error}"
             ) from error
+        give_pipes((process.stdout, process.stderr), self._job_uid)
         return Pipes(process, control_write, status_read)
 
 

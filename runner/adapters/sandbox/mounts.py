@@ -16,7 +16,7 @@ def mounts_of(pid: int) -> dict[str, tuple[str, str]]:
     """
     mounts = {}
     text = Path(f"/proc/{pid}/mountinfo").read_bytes().decode(errors="surrogateescape")
-    for line in text.splitlines():
+    for line in text.split("\n")[:-1]:  # not splitlines(), which also ends lines at U+2028
         fields = line.split(" ")
         mounts[_plain(fields[4])] = (_plain(fields[3]), fields[5])
     return mounts

@@ -158,7 +158,7 @@ def _stage_set(scratch: Path) -> Iterator[tuple[Path, dict[str, str]]]:
         secret.chmod(0o600)
         (folder / "scratch").mkdir()
         (folder / "scratch").chmod(0o711)
-        yield folder, {"secret": str(secret), "host_file": str(_JOB)}
+        yield folder, {"secret": str(secret)}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

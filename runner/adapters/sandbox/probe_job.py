@@ -98,7 +98,7 @@ def main(targets: dict[str, str]) -> dict[str, bool]:
         "other_environ": lambda: _read_environ(victim, targets["canary"]),
         "other_signal": lambda: os.kill(victim, 9),
         "runner_secret": lambda: _read_secret(targets["secret"]),
-        "host_in_view": lambda: os.stat(targets["host_file"]),
+        "host_in_view": lambda: os.stat(targets["unix_path"]),
     }
     answers = {name: _refused(attack) for name, attack in attacks.items()}
     _create(f"{artifacts}/own")

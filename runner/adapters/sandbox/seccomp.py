@@ -15,7 +15,7 @@ import struct
 from typing import Literal
 
 from runner.adapters.sandbox.syscall_numbers import LAST_KNOWN, NUMBERS
-from runner.errors import UnavailableError
+from runner.errors import BugError, UnavailableError
 
 Profile = Literal["mounts", "landlock"]
 
@@ -43,7 +43,9 @@ _HARMLESS_IOCTLS = (
     *(0x801C581F, 0x80045200),  # FS_IOC_FSGETXATTR RNDGETENTCNT
 )
 _AF_UNIX, _SOCK_STREAM, _SOCK_SEQPACKET, _SOCK_TYPE_MASK = 1, 1, 5, 0xF
+_AF_INET, _AF_INET6, _AF_NETLINK = 2, 10, 16
 _O_ACCMODE, _O_TRUNC = 0o3, 0o1000
+_F_SETLEASE = 1024  # linux/fcntl.h
 _PRIO_PGRP, _IOPRIO_WHO_PGRP = 1, 2  # above these: all processes of a user
 
 _NEVER = (
@@ -115,6 +117,9 @@ def filter_for(
     rules.when("clone", _word(0), _if(_IF_ANY_BIT, _CLONE_NEW, _error(errno.EPERM)))
     rules.when("personality", _word(0), _only(0, 0xFFFFFFFF))  # PER_LINUX, and asking
     rules.when("ioctl", *_ioctl(deny_metadata))
+    # Whoever has a file's owner's uid may lease it, though it can only be read: everybody else who
+    # opens it, the runner and other jobs on the same checkout, then waits 45 s (fcntl(2), Leases)
+    rules.when("fcntl", _word(1), _if(_IF_EQUAL, _F_SETLEASE, _error(errno.EPERM)))
     if deny_metadata:
         rules.refuse(_METADATA)
     if deny_truncate:
@@ -124,6 +129,15 @@ def filter_for(
         rules.when("openat", *_no_reading_truncation(2))
     if profile == "landlock":
         _share_the_host(rules)
+    else:
+        # The other families aren't all the network namespace's: AF_VSOCK reaches the hypervisor
+        # and the host's own listeners from inside any namespace (vsock(7)), AF_ALG the kernel's
+        # ciphers. getifaddrs(3) needs netlink, which belongs to the namespace.
+        rules.when(
+            "socket",
+            _word(0),
+            _only(_AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK, number=errno.EAFNOSUPPORT),
+        )
     return b"".join((_only_native(machine), rules.program, _return(_ALLOW)))
 
 
@@ -139,7 +153,13 @@ class _Rules:
             self.when(name, _error(number))
 
     def when(self, name: str, *block: bytes) -> None:
-        """For this call do what ``block`` says; if it says nothing, the call is allowed."""
+        """For this call do what ``block`` says; if it says nothing, the call is allowed.
+
+        Raises:
+            BugError: ``SYSCALL_UNKNOWN``: no machine has it, so the rule would silently be none.
+        """
+        if not any(name in numbers for numbers in NUMBERS.values()):
+            raise BugError("SYSCALL_UNKNOWN", f"no system call {name!r} in the table")
         if name in self._numbers:  # a machine that hasn't got the call needs no rule
             body = b"".join(block) + _return(_ALLOW)
             self.program += _if(_IF_EQUAL, self._numbers[name], body)

@@ -51,6 +51,7 @@ _BY_MACHINE = {
     "fchmodat": (268, 53),
     "fchown": (93, 55),
     "fchownat": (260, 54),
+    "fcntl": (72, 25),
     "finit_module": (313, 273),
     "fremovexattr": (199, 16),
     "fsetxattr": (190, 7),

@@ -18,6 +18,7 @@ from runner.model.catalog import Limits
 from runner.model.sandbox import Bind
 from tests.support.git_repos import make_repo
 from tests.support.landlock_jobs import JOB_UID, PROLOGUE, Stage, backend, run, run_to_end
+from tests.support.processes import descendants
 
 pytestmark = pytest.mark.needs_landlock
 ABIS = pytest.mark.parametrize("abi", [1, 2, 3, 4, 5, 6, 7])
@@ -267,11 +268,11 @@ def test_a_failed_start_leaves_no_descriptor_and_no_process(stage: Stage) -> Non
     prologue = stage.folder / "prologue.sh"
     prologue.write_text("exit 99\n")
     before = sorted(os.listdir("/proc/self/fd"))
+    children = descendants(os.getpid())
     with pytest.raises(UnavailableError):
         backend(prologue=prologue).start(stage.shell("true"))
     assert sorted(os.listdir("/proc/self/fd")) == before
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert descendants(os.getpid()) == children
 
 
 def test_a_job_that_is_never_told_to_go_never_ran(stage: Stage) -> None:
@@ -368,6 +369,6 @@ def test_the_size_of_what_a_job_writes_is_seen_from_outside(stage: Stage) -> Non
 @pytest.fixture(autouse=True)
 def _nothing_is_left(stage: Stage) -> Iterator[None]:
     """No test may leave a child of this process behind."""
+    before = descendants(os.getpid())
     yield
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert descendants(os.getpid()) == before

@@ -72,3 +72,11 @@ def test_a_backend_that_cannot_start_is_level_zero_with_the_reason(state_dir: Pa
     findings = _probe(gone, state_dir)
     assert "/nowhere/bwrap" in findings.error
     assert level(findings) == 0
+
+
+@pytest.mark.needs_landlock
+@pytest.mark.needs_root
+def test_folders_that_root_hides_do_not_make_landlock_look_stronger(state_dir: Path) -> None:
+    private = state_dir / "private"
+    private.mkdir(mode=0o700)
+    assert level(_probe(landlock(), private)) == 2

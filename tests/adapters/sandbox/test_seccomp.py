@@ -12,7 +12,7 @@ import pytest
 from runner.adapters.sandbox import seccomp
 from runner.adapters.sandbox.seccomp import filter_for
 from runner.adapters.sandbox.syscall_numbers import LAST_KNOWN, NUMBERS
-from runner.errors import UnavailableError
+from runner.errors import BugError, UnavailableError
 from tests.support.git_repos import make_repo
 from tests.support.seccomp_child import HERE, answers, errnos, run_filtered
 
@@ -70,6 +70,11 @@ def test_the_longest_filter_is_one_that_the_kernel_takes(machine: str) -> None:
     program = filter_for("landlock", deny_metadata=True, deny_truncate=True, machine=machine)
     assert len(program) % 8 == 0
     assert len(program) // 8 < 4096
+
+
+def test_a_rule_for_a_call_without_a_number_is_a_bug_and_not_silently_no_rule() -> None:
+    with pytest.raises(BugError, match="fnctl"):
+        seccomp._Rules(HERE).refuse(("fnctl",))
 
 
 def test_a_machine_without_a_table_is_refused() -> None:
