@@ -15,11 +15,11 @@ from runner.model.shown import shown
 _EPILOG = (
     "Exit codes: 0 success · 1 the job failed or timed out · 2 usage or configuration · "
     "3 infrastructure · 4 cancelled or rejected · 5 an invariant was violated or a claim was "
-    "false · 10 warnings (--strict) · 75 try again later · 124 deadline passed · 130 interrupted"
+    "false · 10 warnings (--strict) · 75 try again later · 124 deadline passed · 130 interrupted · 141 closed pipe"
 )
 
-# typer brings its own click, or uses the installed one, depending on its version
 _LINES = "\n\t"
+# typer brings its own click, or uses the installed one, depending on its version
 _USAGE_ERROR: Any = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
 )

@@ -45,7 +45,9 @@ def test_a_moved_head_is_a_violation_of_its_own() -> None:
 def test_read_only_is_not_claimed_where_the_kernel_does_not_enforce_it(
     promise: str, kept_by: Enforcement
 ) -> None:
-    weak = confinement(**{promise: kept_by})
+    strong = confinement()
+    enforced = strong.enforced.model_copy(update={promise: kept_by})
+    weak = strong.model_copy(update={"enforced": enforced})
     invariants, how = check(weak, evidence(), process_exit(), tree_check())
     assert invariants.read_only_ok is None
     assert kept_by.value in how.read_only_ok.evidence

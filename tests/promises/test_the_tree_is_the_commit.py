@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ from tests.support.git_repos import (
 
 
 @pytest.fixture
-def here(tmp_path: Path):
+def here(tmp_path: Path) -> Iterator[Place]:
     with place(tmp_path) as made:
         make_repo(made.source, {"a.txt": "one\n", "d/b.txt": "two\n", "run": Script("true")})
         yield made

@@ -4,7 +4,9 @@ import errno
 import os
 import stat
 import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,13 +29,13 @@ from tests.support.git_repos import (
 
 
 @pytest.fixture
-def here(tmp_path: Path):
+def here(tmp_path: Path) -> Iterator[Place]:
     with place(tmp_path) as made:
         make_repo(made.source)
         yield made
 
 
-def built(here: Place, files: dict) -> Path:
+def built(here: Place, files: Mapping[str, Any]) -> Path:
     sha = commit(here.source, files)
     here.ensure(sha)
     return here.materialise(sha)

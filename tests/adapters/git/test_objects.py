@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ def repo(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def reader(repo: Path):
+def reader(repo: Path) -> Iterator[ObjectReader]:
     made = ObjectReader(GitProcess(repo.parent / "gitconfig", timeout_s=30), repo / ".git")
     yield made
     made.close()
