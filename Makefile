@@ -41,7 +41,7 @@ check-lint: $(READY)
 
 check-types: $(READY)
 	$(PY) -m mypy --no-error-summary runner $(PYTHONS)
-	cd wrappers/python && ../../$(PY) -m mypy --no-error-summary --config-file ../../pyproject.toml .
+	cd wrappers/python && ../../$(PY) -m mypy --no-error-summary --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache/wrappers .
 
 check-imports: $(READY)
 	.venv/bin/lint-imports --no-logo >.venv/imports.txt || { cat .venv/imports.txt; exit 1; }

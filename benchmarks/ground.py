@@ -93,7 +93,7 @@ class Ground:
         self.folder = folder
         self.client = client
         configs, wrappers = folder / "configs", folder / "wrappers"
-        unhashed = shutil.ignore_patterns("__pycache__")  # a fresh clone has none
+        unhashed = shutil.ignore_patterns("__pycache__", ".*")  # a fresh clone has none
         shutil.copytree(ROOT / "configs", configs)
         shutil.copytree(ROOT / "wrappers", wrappers, ignore=unhashed)
         with (configs / "job_allowlist.yaml").open("a") as allowlist:

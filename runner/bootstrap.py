@@ -29,7 +29,7 @@ from runner.adapters.sandbox.probe import probe
 from runner.adapters.signing import Signer, load_or_create
 from runner.adapters.state_folders import prepare_state
 from runner.adapters.wrappers_store import keep
-from runner.errors import BugError, UnavailableError
+from runner.errors import BugError, ConfigurationError, UnavailableError
 from runner.flows.collect_garbage import Keeping
 from runner.flows.confine import Chamber, find_chamber
 from runner.flows.doctor import Patient
@@ -113,13 +113,24 @@ class Runner:
 
     @functools.cached_property
     def python(self) -> tuple[Path, tuple[Bind, ...]]:
-        """This interpreter as a wrapper finds it, and what has to be bound for it."""
+        """This interpreter as a wrapper finds it, and what has to be bound for it.
+
+        Raises:
+            ConfigurationError: ``STATE_DIR_UNUSABLE``: binding it would show jobs the state.
+        """
         prefixes = dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix)))
         binds = tuple(
             Bind(source=prefix, target=str(prefix))
             for prefix in prefixes
             if not prefix.is_relative_to("/usr")
         )
+        for prefix in prefixes:
+            if any(folder.is_relative_to(prefix) for _, folder in self.paths):
+                raise ConfigurationError(
+                    "STATE_DIR_UNUSABLE",
+                    f"{self.paths.root}: lies in {prefix}, which jobs that need Python see",
+                    remedy="set AIOPS_STATE_DIR to a folder outside of it",
+                )
         return Path(sys.executable), binds
 
     def backends(self) -> tuple[Backend, ...]:

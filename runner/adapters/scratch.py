@@ -39,7 +39,8 @@ def remove(folder: Path) -> None:
     except FileNotFoundError:
         return
     except OSError:
-        pass
+        if folder.is_symlink() or not folder.is_dir():
+            raise  # before its modes are changed, which would follow the link
     else:
         return
     folder.chmod(0o700)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runner.errors import ConfigurationError
 
-_BLOCK = 1024 * 1024
+_BLOCK = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ from runner.model.shown import shown
 GITFILE = b"gitdir: ../git\n"
 ALTERNATES = b"../../objects\n"
 MAX_ENTRIES = 2_000_000
+# A repository of 100 KiB can name one big blob a million times; nothing real comes near this.
+MAX_BYTES = 16 * 1024**3
 
 # An index that is no newer than a file makes git compare that file's content at every status:
 # see "racy git" in git's own documentation.
@@ -48,6 +50,7 @@ def materialise(
     objects: Path,
     refs: Sequence[tuple[str, str]],
     max_entries: int = MAX_ENTRIES,
+    max_bytes: int = MAX_BYTES,
 ) -> BuiltTree:
     """Writes ``tree/``, ``git/`` and ``objects`` into ``folder``, which nobody else may write to.
 
@@ -58,6 +61,7 @@ def materialise(
         objects: The mirror's object store.
         refs: ``(name, object id)`` of what git in the checkout shall know besides ``HEAD``.
         max_entries: With more, the tree is refused.
+        max_bytes: With more in all files together, likewise.
 
     Raises:
         RefusedError: ``CHECKOUT_REFUSED``: the tree can't or mustn't be written.
@@ -67,7 +71,7 @@ def materialise(
     tree_id = tree_of(reader.body(sha, "commit"), sha)
     with reader.limited(), _named_faults():
         folders = list_tree(reader, tree_id, max_entries=max_entries)
-        entries = _write_tree(reader, folders, folder / "tree")
+        entries = _write_tree(reader, folders, folder / "tree", max_bytes)
         has_githooks = any(
             entry.name == b".githooks" and entry.mode == MODE_FOLDER for entry in folders[0].entries
         )
@@ -83,16 +87,29 @@ def materialise(
     )
 
 
-def _write_tree(reader: ObjectReader, folders: Sequence[Folder], root: Path) -> dict[bytes, bytes]:
+def _within(blobs: Iterator[Found], max_bytes: int) -> Iterator[Found]:
+    """``blobs``, as long as all of them together have at most ``max_bytes``."""
+    total = 0
+    for blob in blobs:
+        total += blob.size
+        if total > max_bytes:
+            raise RefusedError(
+                "CHECKOUT_REFUSED", f"the tree's files have more than {max_bytes} bytes"
+            )
+        yield blob
+
+
+def _write_tree(
+    reader: ObjectReader, folders: Sequence[Folder], root: Path, max_bytes: int
+) -> dict[bytes, bytes]:
     """Writes all files; path → index entry of each."""
-    blobs = reader.each(
-        [
-            entry.oid
-            for folder in folders
-            for entry in folder.entries
-            if entry.mode not in (MODE_FOLDER, MODE_SUBMODULE)
-        ]
-    )
+    oids = [
+        entry.oid
+        for folder in folders
+        for entry in folder.entries
+        if entry.mode not in (MODE_FOLDER, MODE_SUBMODULE)
+    ]
+    blobs = _within(iter(reader.each(oids)), max_bytes)
     _make_folder(root)
     indexed: dict[bytes, bytes] = {}
     for folder in folders:

@@ -279,3 +279,19 @@ def test_content_is_written_raw_whatever_attributes_say(here: Place) -> None:
 
     assert (entry / "tree/a.txt").read_bytes() == b"$Id$\nx\n"
     assert git_bytes(here.source, "show", "HEAD:a.txt") == b"$Id$\nx\n"
+
+
+def test_a_small_repository_that_names_one_blob_many_times_is_refused(
+    here: Place, tmp_path: Path
+) -> None:
+    sha = commit(here.source, {f"copy-{number}": "x" * 1000 for number in range(50)})
+    here.ensure(sha)
+    reader = ObjectReader(here.git, here.mirror_folder())
+    folder = tmp_path / "bomb"
+    folder.mkdir()
+    try:
+        with pytest.raises(RefusedError, match="more than 20000 bytes"):
+            materialise(reader, sha, folder, objects=tmp_path, refs=(), max_bytes=20_000)
+    finally:
+        reader.close()
+    assert sum(path.stat().st_size for path in (folder / "tree").iterdir()) <= 20_000
