@@ -111,6 +111,8 @@ while True:
 
 @SCOPES
 def test_processes_are_limited_whatever_else_the_uid_runs(stage: Stage, abi: int) -> None:
+    """The kernel counts a uid's processes: another test of this user may come between, so some
+    tries are allowed. Without the limit each of them makes 90."""
     code = """
 import os, time
 made = 0
@@ -122,10 +124,15 @@ try:
 except BlockingIOError:
     print(made)
 """
-    command = stage.python(code).model_copy(update={"limits": Limits(processes=20)})
-    ended = run(command, newest_abi=abi)
-    assert ended.exit.orphans == int(ended.stdout)
-    assert 10 <= ended.exit.orphans <= 20
+    made = []
+    for _ in range(6):
+        command = stage.python(code).model_copy(update={"limits": Limits(processes=20)})
+        ended = run(command, newest_abi=abi)
+        assert ended.exit.orphans == int(ended.stdout or "90")
+        made.append(ended.exit.orphans)
+        if 10 <= made[-1] <= 20:
+            return
+    pytest.fail(f"made {made} processes, expected 10 to 20")
 
 
 @SCOPES
