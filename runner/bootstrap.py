@@ -163,11 +163,13 @@ class Runner:
 
     def probe(self, backend: Backend) -> ProbeFindings:
         """What ``backend`` refuses on this machine."""
-        python, binds = self.python
+        _, binds = self.python
         return probe(
             backend,
             scratch=self.paths.scratch,
-            python=python,
+            # the base interpreter: the micro-job needs the standard library alone, and a job's
+            # uid may not reach an environment that lies in a private folder
+            python=Path(sys.executable).resolve(),
             python_binds=binds,
             job_uid=self.job_uid,
         )
