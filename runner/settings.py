@@ -1,11 +1,11 @@
-"""What the operator decided: the only reader of the environment and of ``configs/``.
+"""What the operator decided in variables: the only reader of the environment.
+
+What ``configs/`` allows is read by ``flows.catalog``.
 
 Imports pydantic-settings, which takes longer than everything else a command needs: import this
 module where a setting is needed, not at the top of the command line.
 """
 
-import functools
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,20 +23,12 @@ from pydantic_settings import (
 )
 
 import runner
-from runner.adapters.allowlists.document import Document, parse_document, read_bytes
-from runner.adapters.allowlists.entries import job_types_of, repos_of
 from runner.adapters.allowlists.sizes import size_bytes
-from runner.adapters.allowlists.wrappers import read_wrappers
 from runner.errors import ConfigurationError
-from runner.model.canonical import canonical_sha256
-from runner.model.catalog import Catalog
 from runner.model.problem import shown
 from runner.model.state import StatePaths
-from runner.policy.catalog_rules import job_problems, repo_problems
 from runner.policy.remote_urls import without_credentials
 
-JOB_ALLOWLIST: Final = "job_allowlist.yaml"
-REPO_ALLOWLIST: Final = "repo_allowlist.yaml"
 PREFIX: Final = "AIOPS_"
 INSTALLED_CONFIG: Final = Path("/etc/ai-ops-runner")
 # What a job finds in its own environment: no setting, and no reason to refuse to start in there.
@@ -231,6 +223,11 @@ def state_paths(settings: Settings) -> StatePaths:
     )
 
 
+def hidden_folders(settings: Settings) -> tuple[Path, ...]:
+    """What no job type may have mounted: the state, and the folder of a server's secrets."""
+    return (*state_paths(settings).model_dump().values(), INSTALLED_CONFIG)
+
+
 def origins_from_environment() -> tuple[Origin, ...]:
     """Every setting of this process, as ``runner config`` shows them.
 
@@ -238,65 +235,6 @@ def origins_from_environment() -> tuple[Origin, ...]:
         ConfigurationError: as ``load_settings``.
     """
     return origins(settings_from_environment(), os.environ)
-
-
-def load_catalog(settings: Settings) -> Catalog:
-    """What is allowed: both allowlists, each read once, and the wrappers, all pinned by hash.
-
-    Raises:
-        ConfigurationError: ``CONFIG_MISSING``, ``CONFIG_UNREADABLE``, ``WRAPPERS_INVALID``, or
-            ``CONFIG_INVALID`` with everything that is wrong, one line each.
-    """
-    jobs, repos = settings.config_dir / JOB_ALLOWLIST, settings.config_dir / REPO_ALLOWLIST
-    jobs_raw, repos_raw = read_bytes(jobs), read_bytes(repos)
-    wrappers = read_wrappers(settings.wrappers_dir)
-    hidden = (*state_paths(settings).model_dump().values(), INSTALLED_CONFIG)
-    return _catalog_of(
-        (jobs, jobs_raw),
-        (repos, repos_raw),
-        tuple(wrappers.sha256.items()),
-        wrappers.executable,
-        tuple(str(folder) for folder in hidden),
-    )
-
-
-# Parsing takes longer than a whole job otherwise. Everything that the answer depends on is an
-# argument, the files' exact bytes among them, which are read and compared at every call.
-@functools.lru_cache(maxsize=4)
-def _catalog_of(
-    jobs_file: tuple[Path, bytes],
-    repos_file: tuple[Path, bytes],
-    wrappers: tuple[tuple[str, str], ...],
-    executable: frozenset[str],
-    hidden: tuple[str, ...],
-) -> Catalog:
-    jobs, repos = parse_document(*jobs_file), parse_document(*repos_file)
-    job_types, wrong_jobs = job_types_of(jobs)
-    listed, wrong_repos = repos_of(repos)
-    wrong_jobs += job_problems(
-        job_types, wrappers=dict(wrappers), executable=executable, hidden=hidden
-    )
-    # A job type with a mistake in it is still one that exists.
-    named = jobs.content.get("jobs")
-    wrong_repos += repo_problems(listed, job_types=named if isinstance(named, dict) else ())
-    if wrong_jobs or wrong_repos:
-        lines = [jobs.describe(problem) for problem in wrong_jobs]
-        lines += [repos.describe(problem) for problem in wrong_repos]
-        raise ConfigurationError("CONFIG_INVALID", "\n".join(lines))
-    return Catalog(
-        job_types=job_types,
-        repos=listed,
-        allowlist_hash=_hash_of(jobs, repos),
-        wrappers=dict(wrappers),
-        wrappers_hash=canonical_sha256(dict(wrappers)),
-    )
-
-
-def _hash_of(*documents: Document) -> str:
-    """The hash of the exact bytes of several files: of the canonical JSON of names to hashes."""
-    return canonical_sha256(
-        {document.file.name: hashlib.sha256(document.raw).hexdigest() for document in documents}
-    )
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:

@@ -1,8 +1,5 @@
-"""Settings, where they come from, and loading what is allowed."""
+"""Settings, and where they come from."""
 
-import hashlib
-import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,13 +10,11 @@ from runner.errors import ConfigurationError
 from runner.settings import (
     JOB_VARIABLES,
     Settings,
-    load_catalog,
     load_settings,
     origins,
     state_paths,
     variables_of,
 )
-from tests.support.catalogs import JOBS_YAML, REPOS_YAML, write_configuration
 
 ROOT = Path(__file__).parents[1]
 HOME = {"HOME": "/home/someone"}
@@ -30,14 +25,6 @@ def refusal_of(**environ: str) -> ConfigurationError:
     with pytest.raises(ConfigurationError) as refusal:
         load_settings(HOME | environ, uid=1000)
     return refusal.value
-
-
-def catalog_errors(folder: Path, **files: str | bytes) -> str:
-    """What is said about a configuration with files replaced."""
-    settings = write_configuration(folder, **files)
-    with pytest.raises(ConfigurationError) as refusal:
-        load_catalog(settings)
-    return str(refusal.value.args[0])
 
 
 def test_roots_state_is_the_systems() -> None:
@@ -219,86 +206,6 @@ def test_everything_lies_below_the_state_folder_unless_a_setting_says_otherwise(
     assert paths.mirrors == Path("/r")
     assert paths.checkouts.parent == paths.quarantine.parent == Path("/w")
     assert paths.keys.parent == Path("/s")
-
-
-def test_the_shipped_configuration_loads() -> None:
-    catalog = load_catalog(load_settings(HOME, uid=1000))
-    assert "local_echo" in catalog.job_types
-
-
-def test_a_catalog_is_pinned_by_the_exact_bytes(tmp_path: Path) -> None:
-    settings = write_configuration(tmp_path)
-    catalog = load_catalog(settings)
-    pinned = {
-        "job_allowlist.yaml": hashlib.sha256(JOBS_YAML.encode()).hexdigest(),
-        "repo_allowlist.yaml": hashlib.sha256(REPOS_YAML.encode()).hexdigest(),
-    }
-    text = json.dumps(pinned, sort_keys=True, separators=(",", ":"))
-    assert catalog.allowlist_hash == hashlib.sha256(text.encode()).hexdigest()
-    (settings.config_dir / "job_allowlist.yaml").write_text(JOBS_YAML + "# a comment\n")
-    again = load_catalog(settings)
-    assert again.allowlist_hash != catalog.allowlist_hash
-    assert again.job_types == catalog.job_types
-
-
-def test_a_changed_allowlist_is_seen_whatever_its_size_and_times_say(tmp_path: Path) -> None:
-    """What was parsed is kept by its exact bytes, which are read every time."""
-    settings = write_configuration(tmp_path)
-    before = load_catalog(settings)
-    file = settings.config_dir / "job_allowlist.yaml"
-    then = file.stat()
-    file.write_text(JOBS_YAML.replace("timeout_s: 60", "timeout_s: 61"))
-    os.utime(file, ns=(then.st_atime_ns, then.st_mtime_ns))
-    assert file.stat().st_size == then.st_size
-    after = load_catalog(settings)
-    assert after.job_types["echo"].timeout_s == 61
-    assert after.allowlist_hash != before.allowlist_hash
-    file.write_text(JOBS_YAML)
-    assert load_catalog(settings) == before
-
-
-def test_any_change_of_a_wrapper_changes_the_wrappers_hash(tmp_path: Path) -> None:
-    settings = write_configuration(tmp_path)
-    seen = {load_catalog(settings).wrappers_hash}
-    (settings.wrappers_dir / "lib.sh").write_text("true\n")
-    seen.add(load_catalog(settings).wrappers_hash)
-    (settings.wrappers_dir / "lib.sh").write_text("false\n")
-    seen.add(load_catalog(settings).wrappers_hash)
-    (settings.wrappers_dir / "lib.sh").rename(settings.wrappers_dir / "lib2.sh")
-    seen.add(load_catalog(settings).wrappers_hash)
-    assert len(seen) == 4
-
-
-def test_problems_of_both_files_are_listed_at_once(tmp_path: Path) -> None:
-    message = catalog_errors(
-        tmp_path,
-        jobs=JOBS_YAML.replace("echo.sh", "none.sh").replace("  echo:", "  bad: 1\n  echo:"),
-        repos=REPOS_YAML.replace("default_branch: main", "default_branch: dev")
-        + "    jobs: [echo, bad, ecko]\n",
-    )
-    lines = message.splitlines()
-    assert len(lines) == 4
-    assert "job_allowlist.yaml:4: key 'jobs.bad': got 1" in lines[0]
-    assert "job_allowlist.yaml:6: key 'jobs.echo.argv[0]': got 'wrappers/none.sh'" in lines[1]
-    assert "repo_allowlist.yaml:7: key 'repos.orb.default_branch': got 'dev'" in lines[2]
-    assert "repo_allowlist.yaml:8: key 'repos.orb.jobs[2]': got 'ecko'" in lines[3]
-
-
-def test_a_toolchain_that_holds_the_state_or_the_servers_secrets_is_refused(
-    tmp_path: Path,
-) -> None:
-    jobs = JOBS_YAML + f"    toolchains: [{tmp_path}, /etc]\n"
-    message = catalog_errors(tmp_path, jobs=jobs)
-    assert "toolchains[0]" in message
-    assert "toolchains[1]" in message
-
-
-def test_a_missing_allowlist_is_an_error_and_not_an_empty_one(tmp_path: Path) -> None:
-    settings = write_configuration(tmp_path)
-    (settings.config_dir / "repo_allowlist.yaml").unlink()
-    with pytest.raises(ConfigurationError) as refusal:
-        load_catalog(settings)
-    assert refusal.value.code == "CONFIG_MISSING"
 
 
 def test_help_doesnt_wait_for_pydantic_settings() -> None:

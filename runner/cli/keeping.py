@@ -70,7 +70,8 @@ def doctor(json: JsonOption = False) -> int:
     The sandbox is attacked from inside, not asked for its version. Exits with 3 if something
     that jobs need is broken.
     """
-    from runner.bootstrap import patient, runner_from_environment
+    from runner.bootstrap import runner_from_environment
+    from runner.bootstrap.upkeep import patient
     from runner.flows.doctor import Health, examine
 
     runner = runner_from_environment()
@@ -95,7 +96,8 @@ def gc(
     json: JsonOption = False,
 ) -> int:
     """Remove old records, caches over their age or size, and what killed processes left."""
-    from runner.bootstrap import keeping, runner_from_environment
+    from runner.bootstrap import runner_from_environment
+    from runner.bootstrap.upkeep import keeping
     from runner.cli.rendering import size
     from runner.flows.collect_garbage import collect_garbage
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from runner.bootstrap import Live, Runner
+    from runner.bootstrap import Runner
+    from runner.bootstrap.connection import Live
     from runner.model.artifact import Artifact
     from runner.model.job import JobPlan
     from runner.model.sandbox import Stop
@@ -54,7 +55,8 @@ def run(
     Submits to a private queue and works on it in this same process, by the way that the service
     uses. Ctrl-C cancels the job and leaves nothing behind.
     """
-    from runner.bootstrap import live, runner_from_environment
+    from runner.bootstrap import runner_from_environment
+    from runner.bootstrap.connection import live
     from runner.policy import exit_codes
 
     runner = runner_from_environment()

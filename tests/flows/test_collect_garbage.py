@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.adapters.rq_queue import RedisClient
-from runner.bootstrap import keeping
+from runner.bootstrap.upkeep import keeping
 from runner.flows.collect_garbage import Removal, collect_garbage
 from runner.model.job import Status
 from tests.support.folders import remove_sealed

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.adapters.signing import Signer, load_or_create
-from runner.bootstrap import keeping
+from runner.bootstrap.upkeep import keeping
 from runner.flows.collect_garbage import collect_garbage
 from runner.flows.verify import verify
 from runner.model.job import Reason, Status

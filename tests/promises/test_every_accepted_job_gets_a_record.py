@@ -23,7 +23,7 @@ STEPS = {
     "while_the_sandbox_waits": "runner.flows.execute:supervise",
     "before_collecting": "runner.flows.execute:collect",
     "before_composing": "runner.flows.execute:compose",
-    "before_the_checksums": "runner.adapters.job_folders:format_sums",
+    "before_the_checksums": "runner.adapters.job_folders.sealing:format_sums",
     "before_the_signature": "runner.adapters.signing:Signer.sign_envelope",
     "before_the_record": "os:link artifact.json",
 }

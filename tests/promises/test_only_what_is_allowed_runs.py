@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from runner.bootstrap import catalog_of
 from runner.errors import ConfigurationError, RefusedError
 from runner.model.catalog import Catalog
 from runner.model.job import JobRequest, RepoSource, Status
 from runner.policy.admission import still_admitted
-from runner.settings import Settings, load_catalog
+from runner.settings import Settings
 from tests.support.catalogs import (
     JOBS_YAML,
     REPOS_YAML,
@@ -42,7 +43,7 @@ def _settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture(name="allowed")
 def _allowed(settings: Settings) -> Catalog:
-    return load_catalog(settings)
+    return catalog_of(settings)
 
 
 def refusal_of(allowed: Catalog, **fields: object) -> str:
@@ -316,24 +317,24 @@ def test_an_allowlist_with_a_mistake_in_it(tmp_path: Path, content: str | bytes)
     """Nothing starts: not with the mistaken entry, not with the others, not with none."""
     settings = write_configuration(tmp_path, jobs=content)
     with pytest.raises(ConfigurationError, match=r"job_allowlist\.yaml:\d+: "):
-        load_catalog(settings)
+        catalog_of(settings)
 
 
 def test_an_allowlist_that_changes_between_admission_and_execution(settings: Settings) -> None:
-    plan = admitted(request(), load_catalog(settings))
-    still_admitted(plan, load_catalog(settings))
+    plan = admitted(request(), catalog_of(settings))
+    still_admitted(plan, catalog_of(settings))
     file = settings.config_dir / "job_allowlist.yaml"
     file.write_text(file.read_text() + "# reviewed\n")
     with pytest.raises(RefusedError) as refusal:
-        still_admitted(plan, load_catalog(settings))
+        still_admitted(plan, catalog_of(settings))
     assert refusal.value.code == "ALLOWLIST_CHANGED"
 
 
 def test_a_wrapper_that_changes_between_admission_and_execution(settings: Settings) -> None:
-    plan = admitted(request(), load_catalog(settings))
+    plan = admitted(request(), catalog_of(settings))
     (settings.wrappers_dir / "echo.sh").write_text("#!/bin/sh\nrm -rf /\n")
     with pytest.raises(RefusedError) as refusal:
-        still_admitted(plan, load_catalog(settings))
+        still_admitted(plan, catalog_of(settings))
     assert refusal.value.code == "ALLOWLIST_CHANGED"
 
 
@@ -341,7 +342,7 @@ def test_a_wrapper_that_leads_out_of_the_wrappers_folder(settings: Settings) -> 
     (settings.wrappers_dir / "echo.sh").unlink()
     (settings.wrappers_dir / "echo.sh").symlink_to("/bin/sh")
     with pytest.raises(ConfigurationError, match="leaves the folder"):
-        load_catalog(settings)
+        catalog_of(settings)
 
 
 @pytest.mark.parametrize("word", ["DATA-0", "DATA-3", "DATA-99", "{0}", "%s"])

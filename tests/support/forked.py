@@ -1,6 +1,7 @@
 """Running a piece of a test in a process of its own: to kill it, or to limit what it may."""
 
 import os
+import resource
 import signal
 import traceback
 from collections.abc import Callable
@@ -27,3 +28,9 @@ def in_child(action: Callable[[], None], *, killed: bool = False) -> None:
         assert os.WTERMSIG(status) == signal.SIGKILL
     else:
         assert os.waitstatus_to_exitcode(status) == 0, "see the child's traceback"
+
+
+def limit_files_to(size: int) -> None:
+    """From here on this process writes no file larger than ``size``: a full disk without root."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))

@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, datetime, timedelta
 
+from runner.adapters.job_store import JobStore
 from runner.model.ids import make_job_id
 from runner.model.job import Job, Status
 
@@ -28,3 +29,18 @@ def new_job(
         status=status,
         created_at=created_at,
     )
+
+
+def stored(store: JobStore, job: Job | None = None) -> Job:
+    """A job that the store has taken on."""
+    job = job or new_job()
+    assert store.submit(job, idempotency_key=None, input_hash=ONE_HASH).created
+    return job
+
+
+def claimed(store: JobStore) -> tuple[str, int]:
+    """A running job's id and the fencing number of its claim."""
+    job_id = stored(store).job_id
+    fence = store.claim(job_id, worker="w", now=NOW, lease_s=30)
+    assert fence is not None
+    return job_id, fence

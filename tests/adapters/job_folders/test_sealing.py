@@ -1,138 +1,21 @@
-"""Job folders: accepted durably, held by one, sealed once, whole or not at all."""
+"""Sealing: once, and whole or not at all."""
 
 import contextlib
 import os
-import resource
-import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from runner.adapters import job_folders
 from runner.adapters.job_folders import JobFolder, JobFolders
-from runner.adapters.signing import Signer, load_or_create
-from runner.errors import BugError, BusyError, IntegrityError, NotFoundError, UnavailableError
+from runner.adapters.signing import Signer
+from runner.errors import BugError, BusyError, UnavailableError
 from runner.flows.seal import seal
 from runner.flows.verify import verify
 from runner.model.verification import Verdict
 from tests.support import records
-from tests.support.forked import in_child
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "artifacts"
-
-
-@pytest.fixture
-def signer(tmp_path: Path) -> Signer:
-    return load_or_create(tmp_path / "keys")
-
-
-@pytest.fixture
-def folder(root: Path) -> JobFolder:
-    return records.accept(root)
-
-
-def test_an_accepted_job_is_found_with_its_plan(root: Path, folder: JobFolder) -> None:
-    assert JobFolders(root).open(records.JOB_ID).plan() == records.plan()
-    assert folder.path.stat().st_mode & 0o777 == 0o700
-    assert folder.artifact() is None
-
-
-def test_a_job_is_accepted_once(root: Path, folder: JobFolder) -> None:
-    with pytest.raises(BugError, match="JOB_EXISTS"):
-        JobFolders(root).accept(records.plan())
-    assert os.listdir(root) == [records.JOB_ID]
-
-
-@pytest.mark.parametrize(
-    "job_id",
-    ["", ".", "..", "../x", "/etc", f"{records.JOB_ID}\n", f"{records.JOB_ID}/", "x" * 10**6, "\0"],
-)
-def test_what_has_not_the_form_of_an_id_is_no_job(
-    root: Path, folder: JobFolder, job_id: str
-) -> None:
-    with pytest.raises(NotFoundError, match="JOB_UNKNOWN"):
-        JobFolders(root).open(job_id)
-
-
-def test_a_link_in_the_place_of_a_folder_is_no_job(root: Path, folder: JobFolder) -> None:
-    other = "20260102-030406-00112233aa"
-    (root / other).symlink_to(folder.path)
-    with pytest.raises(NotFoundError):
-        JobFolders(root).open(other)
-    assert JobFolders(root).ids() == (records.JOB_ID,)
-
-
-def test_ids_come_newest_first_and_without_strangers(root: Path) -> None:
-    assert JobFolders(root).ids() == ()
-    for day in ("05", "01", "03"):
-        records.accept(root, f"202601{day}-030405-00112233aa")
-    (root / ".accepting-20260109-030405-00112233aa").mkdir()
-    (root / "lost+found").mkdir()
-    assert [job_id[6:8] for job_id in JobFolders(root).ids()] == ["05", "03", "01"]
-
-
-def test_a_plan_of_another_job_is_no_plan(root: Path, folder: JobFolder) -> None:
-    other = "20260102-030406-00112233aa"
-    shutil.copytree(folder.path, root / other)
-    with pytest.raises(IntegrityError, match="PLAN_INVALID"):
-        JobFolders(root).open(other).plan()
-
-
-def test_a_job_is_held_by_one(root: Path, folder: JobFolder) -> None:
-    other = JobFolders(root).open(records.JOB_ID)
-    with folder.hold(), pytest.raises(BusyError, match="JOB_HELD"), other.hold():
-        pass
-    with other.hold():
-        pass
-
-
-def test_who_dies_holds_nothing(root: Path, folder: JobFolder) -> None:
-    def die() -> None:
-        with folder.hold():
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    in_child(die, killed=True)
-    with folder.hold():
-        pass
-
-
-def test_the_reserve_is_real_space_and_given_back(folder: JobFolder) -> None:
-    folder.reserve()
-    assert (folder.path / "reserve").stat().st_blocks * 512 >= job_folders.RESERVE_BYTES
-    folder.release_reserve()
-    folder.release_reserve()
-    assert (folder.path / "reserve").stat().st_blocks == 0
-
-
-def test_a_job_counts_as_begun_until_its_record_is_there(folder: JobFolder, signer: Signer) -> None:
-    assert not folder.was_begun()
-    folder.reserve()
-    folder.release_reserve()
-    assert folder.was_begun()
-    assert seal(folder, records.artifact(folder), signer)
-    assert not folder.was_begun()
-
-
-def test_a_folder_without_a_record_is_not_tidied(folder: JobFolder) -> None:
-    folder.reserve()
-    with pytest.raises(BugError, match="JOB_NOT_SEALED"):
-        folder.tidy()
-    assert folder.was_begun()
-
-
-def test_a_reserve_that_is_not_there_is_a_full_disk(folder: JobFolder) -> None:
-    def on_a_small_disk() -> None:
-        _limit_files_to(1000)
-        with pytest.raises(UnavailableError, match="DISK_FULL"):
-            folder.reserve()
-        assert (folder.path / "reserve").stat().st_blocks == 0
-
-    in_child(on_a_small_disk)
+from tests.support.forked import in_child, limit_files_to
 
 
 def test_a_sealed_record_is_read_back_as_it_was(folder: JobFolder, signer: Signer) -> None:
@@ -201,12 +84,6 @@ def test_outputs_that_the_record_does_not_name_are_not_kept(
     assert [path.name for path in folder.outputs.rglob("*")] == ["report.txt"]
 
 
-def _limit_files_to(size: int) -> None:
-    """The largest file that this process may write: a full disk that needs no root."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
 @pytest.mark.parametrize("size", [0, 100, 1000, 3000])
 def test_a_disk_that_fills_up_while_sealing_leaves_no_half_record(
     folder: JobFolder, signer: Signer, size: int
@@ -215,7 +92,7 @@ def test_a_disk_that_fills_up_while_sealing_leaves_no_half_record(
     record = records.artifact(folder)
 
     def on_a_small_disk() -> None:
-        _limit_files_to(size)
+        limit_files_to(size)
         with pytest.raises(UnavailableError, match="DISK_FULL"):
             seal(folder, record, signer)
 

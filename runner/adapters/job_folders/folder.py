@@ -1,95 +1,32 @@
-"""The folders of the jobs: what was accepted, what is being run, what is sealed.
-
-``<root>/<job id>/``, mode 0700, seen by no job: ``plan.json`` says that the job was accepted,
-``artifact.json`` that it ended. In between lie its logs, its outputs and a little reserved
-space. Everything below ``outputs/`` was named by the job, so it collides with nothing of ours.
-"""
+"""One job's folder: held by one executor, sealed once, and gone when its time is over."""
 
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 from pydantic import ValidationError
 
-from runner.adapters.files import create_durably, sync_all, sync_folder, write_new, written_aside
+from runner.adapters.files import create_durably
+from runner.adapters.job_folders.layout import (
+    OUTPUTS,
+    PLAN,
+    RECORD,
+    RESERVE,
+    REVOCATION,
+    is_left_over,
+    is_of_the_living,
+)
+from runner.adapters.job_folders.sealing import Attest, keep_only, write_record
 from runner.errors import BugError, BusyError, IntegrityError, NotFoundError, UnavailableError
 from runner.model.artifact import Artifact
-from runner.model.checksums import format_sums
-from runner.model.ids import is_job_id
 from runner.model.job import JobPlan
-from runner.model.shown import shown
 
-PLAN = "plan.json"
-RECORD = "artifact.json"
-ENVELOPE = "artifact.dsse.json"
-SUMS = "SHA256SUMS"
-REVOCATION = "revocation.json"
-RESERVE = "reserve"
-OUTPUTS = "outputs"
-RESERVE_BYTES = 256 * 1024
-_SYNC_ONE_BY_ONE = 32
-
-Attest = Callable[[Artifact, str, Mapping[str, str]], bytes]
-"""Makes the signed envelope of a record, from it, its own sha256 and its files' by path."""
-
-
-class JobFolders:
-    """All jobs' folders below one root."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def accept(self, plan: JobPlan) -> "JobFolder":
-        """Makes the job's folder with its plan in it; durable, and whole or not there at all.
-
-        Raises:
-            BugError: ``JOB_EXISTS``: there is a folder of that id.
-            UnavailableError: ``DISK_FULL``, ``STATE_UNWRITABLE``.
-        """
-        path = self.root / plan.job_id
-        aside = self.root / f".accepting-{plan.job_id}"
-        try:
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if os.path.lexists(path):
-                raise BugError("JOB_EXISTS", f"there is a folder of job {plan.job_id} already")
-            aside.mkdir(mode=0o700)
-            write_new(aside / PLAN, _text(plan), mode=0o600)
-            sync_all((aside / PLAN, aside))
-            aside.rename(path)
-            sync_folder(self.root)
-        except OSError as error:
-            shutil.rmtree(aside, ignore_errors=True)
-            raise _unavailable(error, path) from error
-        return JobFolder(path)
-
-    def open(self, job_id: str) -> "JobFolder":
-        """The folder of an accepted job.
-
-        Raises:
-            NotFoundError: ``JOB_UNKNOWN``: there is none, or that isn't the form of an id.
-        """
-        path = self.root / job_id if is_job_id(job_id) else None
-        if path is None or path.is_symlink() or not path.is_dir():
-            raise NotFoundError("JOB_UNKNOWN", f"no job {shown(job_id[:80])!r}")
-        return JobFolder(path)
-
-    def ids(self) -> tuple[str, ...]:
-        """The ids of all accepted jobs, newest first."""
-        try:
-            with os.scandir(self.root) as entries:
-                found = [
-                    entry.name
-                    for entry in entries
-                    if is_job_id(entry.name) and entry.is_dir(follow_symlinks=False)
-                ]
-        except FileNotFoundError:
-            return ()
-        return tuple(sorted(found, reverse=True))
+RESERVE_BYTES: Final = 256 * 1024
 
 
 class JobFolder:
@@ -241,7 +178,7 @@ class JobFolder:
                 os.close(fd)
         except OSError as error:
             self.release_reserve()
-            raise _unavailable(error, path) from error
+            raise unavailable(error, path) from error
 
     def release_reserve(self) -> None:
         """Gives the reserved space back.
@@ -260,7 +197,7 @@ class JobFolder:
         """
         if not os.path.lexists(self.path / RECORD):
             raise BugError("JOB_NOT_SEALED", f"job {self.job_id} hasn't ended")
-        self._sweep(_is_of_the_living)
+        self._sweep(is_of_the_living)
 
     def seal(self, artifact: Artifact, attest: Attest) -> bool:
         """Writes the record, its checksums and its signature; ``artifact.json`` comes last.
@@ -286,13 +223,13 @@ class JobFolder:
             sealed = os.path.lexists(self.path / RECORD)
             try:
                 self.release_reserve()
-                self._sweep(_is_left_over)
+                self._sweep(is_left_over)
                 if not sealed:
-                    self._sweep_outputs({output.path for output in artifact.outputs})
-                    self._write(artifact, attest)
+                    keep_only(self.path, {output.path for output in artifact.outputs})
+                    write_record(self.path, artifact, attest)
                 self.tidy()
             except OSError as error:
-                raise _unavailable(error, self.path) from error
+                raise unavailable(error, self.path) from error
         return not sealed
 
     def attach(self, name: str, envelope: bytes) -> bool:
@@ -307,72 +244,14 @@ class JobFolder:
             return False
         return True
 
-    def _write(self, artifact: Artifact, attest: Attest) -> None:
-        record = _text(artifact)
-        files = {PLAN: _digest((self.path / PLAN).read_bytes())}
-        for log in (artifact.logs.stdout, artifact.logs.stderr):
-            files[log.path] = log.kept_sha256
-        files |= {output.path: output.sha256 for output in artifact.outputs}
-        digest = _digest(record)
-        sums = format_sums({RECORD: digest} | files).encode()
-        envelope = attest(artifact, digest, files)
-        for name, data in ((SUMS, sums), (ENVELOPE, envelope)):
-            # an earlier attempt's mean nothing: it didn't get to the record
-            (self.path / name).unlink(missing_ok=True)
-            write_new(self.path / name, data, mode=0o600)
-        with written_aside(self.path / RECORD, record, mode=0o600) as aside:
-            self._settle((*files, SUMS, ENVELOPE, aside.name))
-            os.link(aside, self.path / RECORD, follow_symlinks=False)
-        sync_folder(self.path)
-
-    def _settle(self, names: Iterable[str]) -> None:
-        """Makes files and their names durable: in a power cut no record outlives what it names."""
-        # the plan has been durable since the job was accepted
-        files = [self.path / name for name in names if name != PLAN]
-        if len(files) > _SYNC_ONE_BY_ONE:
-            os.sync()
-            return
-        below = {p for file in files for p in file.parents if p.is_relative_to(self.path)}
-        sync_all((*files, *below))
-
-    def _sweep_outputs(self, named: set[str]) -> None:
-        for folder, folders, names in os.walk(self.outputs, topdown=False):
-            for name in names:
-                path = Path(folder, name)
-                if path.relative_to(self.path).as_posix() not in named:
-                    path.unlink()
-            for name in folders:
-                with contextlib.suppress(OSError):  # not empty: it holds something named
-                    Path(folder, name).rmdir()
-        if not named:
-            with contextlib.suppress(FileNotFoundError):
-                self.outputs.rmdir()
-
     def _sweep(self, goes: Callable[[str], bool]) -> None:
         for name in os.listdir(self.path):
             if goes(name):
                 (self.path / name).unlink()
 
 
-def _is_left_over(name: str) -> bool:
-    """Whether a file of that name was being written when its writer was killed."""
-    return name.startswith(".") and name.endswith(".tmp")
-
-
-def _is_of_the_living(name: str) -> bool:
-    """Whether only a running job has files of that name."""
-    return name == RESERVE or name.startswith(("stdout.log.", "stderr.log."))
-
-
-def _text(noun: JobPlan | Artifact) -> bytes:
-    return noun.model_dump_json(indent=2).encode() + b"\n"
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _unavailable(error: OSError, path: Path) -> UnavailableError:
+def unavailable(error: OSError, path: Path) -> UnavailableError:
+    """What is said to a caller whose job's folder the disk refused to change."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return UnavailableError(
             "DISK_FULL",

@@ -1,18 +1,12 @@
-"""The only wiring: settings → adapters → flows."""
+"""This machine's runner, from its settings; connected to nothing yet."""
 
-import contextlib
 import functools
 import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import UTC, datetime
 from pathlib import Path
-
-import redis
 
 from runner import __version__
 from runner.adapters.checkouts.cache import Checkouts
@@ -22,32 +16,23 @@ from runner.adapters.git.process import GitProcess
 from runner.adapters.job_folders import JobFolders
 from runner.adapters.job_store import JobStore
 from runner.adapters.private_runs import PrivateRuns
-from runner.adapters.redis_server import EmbeddedRedis
-from runner.adapters.rq_queue import RqQueue
 from runner.adapters.sandbox.backend import Backend
 from runner.adapters.sandbox.probe import probe
 from runner.adapters.signing import Signer, load_or_create
 from runner.adapters.state_folders import prepare_state
 from runner.adapters.wrappers_store import keep
-from runner.errors import BugError, ConfigurationError, UnavailableError
-from runner.flows.collect_garbage import Keeping
+from runner.errors import BugError, ConfigurationError
+from runner.flows.catalog import load_catalog
 from runner.flows.confine import Chamber, find_chamber
-from runner.flows.doctor import Patient
 from runner.flows.equipment import Equipment
 from runner.flows.recover import recover
 from runner.log import configure
 from runner.model.catalog import Catalog
 from runner.model.sandbox import Bind, ProbeFindings
 from runner.model.state import StatePaths
-from runner.settings import (
-    Settings,
-    load_catalog,
-    settings_from_environment,
-    state_paths,
-)
+from runner.settings import Settings, hidden_folders, settings_from_environment, state_paths
 
-_PROLOGUE = Path(__file__).parent / "adapters" / "sandbox" / "prologue.sh"
-_REDIS_TIMEOUT_S = 5.0
+_PROLOGUE = Path(__file__).parents[1] / "adapters" / "sandbox" / "prologue.sh"
 _BWRAP_FOLDERS = os.pathsep.join(("/usr/bin", "/usr/local/bin", "/bin"))
 
 
@@ -68,11 +53,11 @@ class Runner:
     @functools.cached_property
     def catalog(self) -> Catalog:
         """Both allowlists, as they were when they were first asked for."""
-        return load_catalog(self.settings)
+        return catalog_of(self.settings)
 
     def catalog_now(self) -> Catalog:
         """Both allowlists, read again."""
-        return load_catalog(self.settings)
+        return catalog_of(self.settings)
 
     @functools.cached_property
     def folders(self) -> JobFolders:
@@ -234,17 +219,17 @@ class Runner:
             self.mirrors.close()
 
 
-@dataclass(frozen=True)
-class Live:
-    """A runner that is connected to its Redis."""
+def catalog_of(settings: Settings) -> Catalog:
+    """What those settings' allowlists and wrappers allow, read now.
 
-    runner: Runner
-    client: "redis.Redis"
-    store: JobStore
-
-    def queue(self, name: str) -> RqQueue:
-        """The queue called ``name``."""
-        return RqQueue(self.client, name)
+    Raises:
+        ConfigurationError: as ``flows.catalog.load_catalog``.
+    """
+    return load_catalog(
+        config_dir=settings.config_dir,
+        wrappers_dir=settings.wrappers_dir,
+        hidden=hidden_folders(settings),
+    )
 
 
 def runner_from_environment() -> Runner:
@@ -252,68 +237,3 @@ def runner_from_environment() -> Runner:
     settings = settings_from_environment()
     configure(settings.log_level, as_json=not sys.stderr.isatty())
     return Runner(settings)
-
-
-def keeping(runner: Runner) -> Keeping:
-    """What gc needs to know."""
-    settings = runner.settings
-    return Keeping(
-        folders=runner.folders,
-        checkouts=runner.checkouts,
-        mirrors=runner.mirrors,
-        scratch=runner.paths.scratch,
-        quarantine=runner.paths.quarantine,
-        wrappers=runner.paths.wrappers,
-        current_wrappers=runner.catalog.wrappers_hash,
-        records_max_age=timedelta(days=settings.artifacts_max_age_days),
-        cache_max_age=timedelta(days=settings.checkouts_max_age_days),
-        cache_max_bytes=settings.checkouts_max_bytes,
-    )
-
-
-def patient(runner: Runner) -> Patient:
-    """What doctor looks at."""
-
-    def redis_version() -> str:
-        with live(runner) as connected:
-            info = connected.client.info("server")
-            return f"{info.get('server_name', 'redis')} {info['redis_version']}"
-
-    return Patient(
-        catalog=lambda: runner.catalog,
-        redis_version=redis_version,
-        key_id=lambda: f"ed25519 {runner.signer.key_id}",
-        git_version=lambda: runner.git.run("version").stdout.decode().strip(),
-        probes=tuple((one.name, partial(runner.probe, one)) for one in runner.backends()),
-        min_level=runner.settings.sandbox_min_level,
-        state=runner.paths.root,
-    )
-
-
-@contextlib.contextmanager
-def live(runner: Runner) -> Iterator[Live]:
-    """``runner``, connected: to the configured Redis, else to a private one of its own.
-
-    Raises:
-        UnavailableError: ``REDIS_UNAVAILABLE``.
-    """
-    with contextlib.ExitStack() as stack:
-        url = runner.settings.redis_url
-        if url is None:
-            runtime = runner.settings.runtime_root
-            server = EmbeddedRedis(runner.paths.redis, uid=os.getuid(), runtime_root=runtime)
-            url = stack.enter_context(server).url
-        # not the library's default, which in some versions is to wait for ever
-        client = redis.Redis.from_url(
-            url, socket_timeout=_REDIS_TIMEOUT_S, socket_connect_timeout=_REDIS_TIMEOUT_S
-        )
-        stack.callback(client.close)
-        try:
-            client.ping()
-        except redis.RedisError as error:
-            raise UnavailableError(
-                "REDIS_UNAVAILABLE",
-                f"Redis doesn't answer: {error}",
-                remedy="start it, or unset AIOPS_REDIS_URL to use a private one",
-            ) from error
-        yield Live(runner, client, JobStore(client))
