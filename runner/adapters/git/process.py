@@ -4,11 +4,14 @@ Every variable and setting is explained in git(1) *Environment Variables* and gi
 """
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
 import signal
 import subprocess
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +29,7 @@ _SSH = (
 )
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _MESSAGE_CHARACTERS = 1500
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,49 @@ class GitProcess:
                 "GIT_FAILED", f"git {args[0]} ended with {result.exit_code}: {result.stderr}"
             )
         return result
+
+    @contextlib.contextmanager
+    def stream(self, *args: str, git_dir: Path) -> Iterator[Iterator[bytes]]:
+        """What ``git args`` writes, in blocks, while it writes it.
+
+        Args:
+            *args: As for ``run``.
+            git_dir: The repository.
+
+        Raises:
+            UnavailableError: ``GIT_NOT_FOUND``; ``GIT_TIMEOUT`` or ``GIT_FAILED`` when the block
+                ends: only then is what was read known to be all of it.
+        """
+        process = self.start(*args, git_dir=git_dir)
+        expired = threading.Event()
+
+        def end() -> None:
+            expired.set()
+            _end_group(process)
+
+        timer = threading.Timer(self.timeout_s, end)
+        timer.daemon = True
+        timer.start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.close()
+            pipe = process.stdout.fileno()
+            with contextlib.suppress(OSError):  # a wish: so git goes on while a block is read
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _BLOCK)
+            yield iter(lambda: os.read(pipe, _BLOCK), b"")
+            process.wait()
+        finally:
+            timer.cancel()
+            _end_group(process)
+            process.stdout.close()
+            process.wait()
+        if expired.is_set():
+            raise UnavailableError(
+                "GIT_TIMEOUT", f"git took longer than {self.timeout_s:g} s and was ended"
+            )
+        if process.returncode:
+            raise UnavailableError("GIT_FAILED", f"git ended with {process.returncode}")
 
     def start(
         self,
