@@ -10,7 +10,7 @@ PYTHONS := ops benchmarks tests
 PYTEST_ARGS ?=
 SCHEMAS = $(wildcard tests/*/*schema*.py tests/*/*/*schema*.py)
 
-.PHONY: help run test check bench mutants clean
+.PHONY: help run test check bench histories mutants clean
 .PHONY: check-format check-lint check-types check-imports check-shell check-rules
 
 help: ## this list
@@ -58,6 +58,9 @@ check-rules: $(READY)
 
 bench: $(READY) ## the table of ratios (and benchmarks/results/latest.json)
 	$(PY) -m benchmarks
+
+histories: $(READY) ## review packets of real releases of public projects (downloads them)
+	$(PY) -m benchmarks.real_histories
 
 mutants: $(READY) ## put known defects in, one at a time; fail if the tests let one live
 	$(PY) -m tests.mutants.apply

@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 # What makes files comes before what removes many: some file systems are slow for minutes after.
 KNOWN = (
     *("first_checkout", "evidence", "queue", "start"),
-    *("log_pump", "log_tail", "cached_job"),
+    *("log_pump", "log_tail", "cached_job", "review_packets"),
 )
 
 

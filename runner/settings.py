@@ -26,6 +26,7 @@ import runner
 from runner.adapters.allowlists.sizes import size_bytes
 from runner.errors import ConfigurationError
 from runner.model.problem import shown
+from runner.model.review import MAX_PACKET_BYTES, MIN_PACKET_BYTES, PACKET_BYTES, SIZE_CAP_BYTES
 from runner.model.state import StatePaths
 from runner.policy.remote_urls import without_credentials
 
@@ -33,7 +34,7 @@ PREFIX: Final = "AIOPS_"
 INSTALLED_CONFIG: Final = Path("/etc/ai-ops-runner")
 # What a job finds in its own environment: no setting, and no reason to refuse to start in there.
 JOB_VARIABLES: Final = frozenset(
-    PREFIX + name for name in ("JOB_ID", "JOB_TYPE", "REPO", "SHA", "PYTHON", "WRAPPERS")
+    PREFIX + name for name in ("JOB_ID", "JOB_TYPE", "REPO", "SHA", "PYTHON", "RUNNER", "WRAPPERS")
 )
 GiB: Final = 1024**3
 
@@ -89,6 +90,10 @@ class Settings(BaseSettings):
     checkouts_max_bytes: Bytes = 20 * GiB
     checkouts_max_age_days: int = Field(14, ge=0, le=36_500)
     artifacts_max_age_days: int = Field(90, ge=1, le=36_500)
+    review_bundle_size_cap: Bytes = Field(
+        SIZE_CAP_BYTES, validation_alias=_also("REVIEW_BUNDLE_SIZE_CAP")
+    )
+    review_packet_bytes: Bytes = Field(PACKET_BYTES, ge=MIN_PACKET_BYTES, le=MAX_PACKET_BYTES)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("sandbox_backends", mode="before")

@@ -5,11 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support import machine
 from tests.support.folders import remove_sealed
 
 pytest_plugins = ("tests.support.skip_ledger", "tests.support.workshop_fixtures")
+
+# The folder that hypothesis would write to is one that another user can only read; and how long an
+# example takes says more about the machine than about the program.
+settings.register_profile("suite", database=None, deadline=None)
+settings.load_profile("suite")
 
 BACKENDS = ("bubblewrap", "landlock")
 

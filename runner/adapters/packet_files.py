@@ -34,16 +34,19 @@ class Archive:
     """A ``.tar.gz`` that is compressed beside what fills it. The same files give the same bytes.
 
     Only the headers are :mod:`tarfile`'s: handing runs of many files to zlib, which works without
-    the interpreter's lock, is what lets the second core take part.
+    the interpreter's lock, is what lets the second core take part. (A thread for the packets'
+    files as well made it slower: their calls into the kernel are short, and each one then waits
+    for the lock.)
 
     Args:
-        path: Doesn't exist.
+        path: Doesn't exist; nor does it afterwards, if its block or the last of it fails.
 
     Raises:
         OSError: from any method, and from leaving its block: it couldn't be written whole.
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = open(os.open(path, _NEW, 0o644), "wb")  # noqa: SIM115  # closed in __exit__
         # fastest: what is in it is read once, and a slower level costs more than the disk does
         self._zip = zlib.compressobj(level=1, wbits=_GZIP)
@@ -86,7 +89,10 @@ class Archive:
     def _flush(self) -> None:
         run, self._run, self._run_bytes = b"".join(self._run), [], 0
         self._pending.append(self._pool.submit(self._compress, run))
-        while len(self._pending) > _WAITING:
+        self._wait_for_all_but(_WAITING)
+
+    def _wait_for_all_but(self, count: int) -> None:
+        while len(self._pending) > count:
             self._pending.popleft().result()
 
     def _compress(self, run: bytes) -> None:
@@ -101,15 +107,19 @@ class Archive:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._file:
-            if error is None:
-                self._put(bytes(2 * tarfile.BLOCKSIZE))
-                self._flush()
-            self._pool.shutdown(cancel_futures=error is not None)
-            if error is None:
-                while self._pending:
-                    self._pending.popleft().result()
-                self._file.write(self._zip.flush())
+        whole = False
+        try:
+            with self._file:
+                if error is None:
+                    self._put(bytes(2 * tarfile.BLOCKSIZE))
+                    self._flush()
+                    self._wait_for_all_but(0)
+                    self._file.write(self._zip.flush())
+            whole = error is None
+        finally:
+            self._pool.shutdown(cancel_futures=True)
+            if not whole:
+                self._path.unlink(missing_ok=True)
 
 
 class PacketFolder:
@@ -128,6 +138,15 @@ class PacketFolder:
     def names(self) -> frozenset[str]:
         """What lies in it."""
         return frozenset(os.listdir(self._fd))
+
+    def size(self, name: str) -> int:
+        """How many bytes the regular file ``name`` has.
+
+        Raises:
+            ValueError: there is none, or it is something else.
+        """
+        with self.open(name) as file:
+            return os.fstat(file.fileno()).st_size
 
     def read(self, name: str, *, max_bytes: int) -> bytes:
         """The content of the regular file ``name``.

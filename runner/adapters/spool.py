@@ -41,6 +41,11 @@ class Spool:
             view, at = view[count:], at + count
         self._size = max(self._size, at)
 
+    def copy(self, source: "Spool", start: int, end: int) -> None:
+        """Adds the bytes of ``source`` from ``start`` to ``end`` at the end."""
+        for at in range(start, end, _BLOCK):
+            self.write(source[at : min(end, at + _BLOCK)])
+
     def blocks(self) -> Iterator[bytes]:
         """All of it, from the beginning, in runs of at most 1 MiB."""
         for start in range(0, self._size, _BLOCK):

@@ -32,7 +32,8 @@ from runner.model.sandbox import Bind, ProbeFindings
 from runner.model.state import StatePaths
 from runner.settings import Settings, hidden_folders, settings_from_environment, state_paths
 
-_PROLOGUE = Path(__file__).parents[1] / "adapters" / "sandbox" / "prologue.sh"
+_PACKAGE = Path(__file__).parents[1]
+_PROLOGUE = _PACKAGE / "adapters" / "sandbox" / "prologue.sh"
 _BWRAP_FOLDERS = os.pathsep.join(("/usr/bin", "/usr/local/bin", "/bin"))
 
 
@@ -98,24 +99,27 @@ class Runner:
 
     @functools.cached_property
     def python(self) -> tuple[Path, tuple[Bind, ...]]:
-        """This interpreter as a wrapper finds it, and what has to be bound for it.
+        """This interpreter as a wrapper finds it, and what has to be bound for it and our package.
 
         Raises:
             ConfigurationError: ``STATE_DIR_UNUSABLE``: binding it would show jobs the state.
         """
-        prefixes = dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix)))
-        binds = tuple(
-            Bind(source=prefix, target=str(prefix))
-            for prefix in prefixes
-            if not prefix.is_relative_to("/usr")
-        )
-        for prefix in prefixes:
-            if any(folder.is_relative_to(prefix) for _, folder in self.paths):
+        needed = tuple(dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix), _PACKAGE)))
+        for place in needed:
+            if any(folder.is_relative_to(place) for _, folder in self.paths):
                 raise ConfigurationError(
                     "STATE_DIR_UNUSABLE",
-                    f"{self.paths.root}: lies in {prefix}, which jobs that need Python see",
+                    f"{self.paths.root}: lies in {place}, which jobs that need Python see",
                     remedy="set AIOPS_STATE_DIR to a folder outside of it",
                 )
+        # an installed package lies in one of the prefixes
+        in_view = (Path("/usr"), *needed)
+        binds = tuple(
+            Bind(source=place, target=str(place))
+            for place in needed
+            if not any(place.is_relative_to(other) for other in in_view if other != place)
+            and place != Path("/usr")
+        )
         return Path(sys.executable), binds
 
     def backends(self) -> tuple[Backend, ...]:
@@ -195,6 +199,7 @@ class Runner:
             chamber=self.chamber,
             wrappers=self.wrappers,
             python=python,
+            package=_PACKAGE,
             python_binds=binds,
             scratch=self.paths.scratch,
             hostname=platform.node(),

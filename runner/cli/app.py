@@ -15,7 +15,7 @@ from runner.model.shown import shown
 _EPILOG = (
     "Exit codes: 0 success · 1 the job failed or timed out · 2 usage or configuration · "
     "3 infrastructure · 4 cancelled or rejected · 5 an invariant was violated or a claim was "
-    "false · 10 warnings (--strict) · 75 try again later · 124 deadline passed · 130 interrupted · 141 closed pipe"
+    "false · 6 the size cap was exceeded (--bundle-only) · 10 warnings (--strict) · 75 try again later · 124 deadline passed · 130 interrupted · 141 closed pipe"
 )
 
 _LINES = "\n\t"
@@ -27,7 +27,7 @@ _USAGE_ERROR: Any = next(
 
 def application() -> typer.Typer:
     """The program with all its verbs."""
-    from runner.cli import inspecting, keeping, running, verifying
+    from runner.cli import inspecting, keeping, reviewing, running, verifying
 
     app = typer.Typer(
         name="runner",
@@ -51,7 +51,7 @@ def application() -> typer.Typer:
         ),
     ) -> None: ...
 
-    for family in (running, inspecting, verifying, keeping):
+    for family in (running, inspecting, verifying, reviewing, keeping):
         family.register(app)
     return app
 

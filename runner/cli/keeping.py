@@ -10,6 +10,8 @@ import typer
 
 from runner.cli.running import JsonOption
 
+_PUBLISHED = ("artifact", "artifact.dsse", "review_packets_manifest")
+
 
 def register(app: typer.Typer) -> None:
     """Adds this family's verbs."""
@@ -47,7 +49,7 @@ def _print_schema(name: str) -> int:
     from runner.errors import ConfigurationError
 
     asked, schemas = name, allowlist_schemas()
-    if name in ("artifact", "artifact.dsse"):
+    if name in _PUBLISHED:
         sys.stdout.write(published_schema(name).decode())
         return 0
     name = name if name in schemas else f"{name}.schema.json"
@@ -55,8 +57,7 @@ def _print_schema(name: str) -> int:
         known = ", ".join(
             [
                 *(key.removesuffix(".schema.json") for key in sorted(schemas)),
-                "artifact",
-                "artifact.dsse",
+                *_PUBLISHED,
             ]
         )
         raise ConfigurationError("USAGE", f"got --schema {asked!r}, expected one of {known}")

@@ -54,6 +54,7 @@ def record_table(artifact: Artifact, folder: Path) -> str:
         tests = artifact.tests
         counts = f"{tests.passed} passed, {tests.failed} failed, {tests.errors} errors"
         rows.append(("tests", f"{counts}, {tests.skipped} skipped, by the job's own account"))
+    rows.extend(_size_cap_rows(artifact))
     rows.extend(
         ("output", f"{output.path}  {size(output.size_bytes)}")
         for output in artifact.outputs[:_MAX_OUTPUTS]
@@ -64,6 +65,18 @@ def record_table(artifact: Artifact, folder: Path) -> str:
         rows.append(("warnings", ", ".join(artifact.warnings)))
     rows.append(("record", str(folder)))
     return _rows(rows)
+
+
+def _size_cap_rows(artifact: Artifact) -> list[tuple[str, str]]:
+    fallback = artifact.size_cap_fallback
+    if fallback is None:
+        return []
+    count = fallback.packet_count
+    return [
+        ("size cap", f"exceeded: {count} packets hold all of the change, as was proven"),
+        ("packets", str(artifact.review_packets_dir)),
+        ("archive", str(artifact.review_packets_archive)),
+    ]
 
 
 def confinement_text(confinement: Confinement) -> str:

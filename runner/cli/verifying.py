@@ -8,6 +8,8 @@ import typer
 from runner.cli.running import JsonOption
 
 if TYPE_CHECKING:
+    from runner.adapters.git.mirrors import Mirror
+    from runner.bootstrap import Runner
     from runner.model.verification import Verification
 
 
@@ -23,6 +25,10 @@ def verify(
     key: Annotated[
         list[Path], typer.Option("--key", help="Also trust this public key (PEM).")
     ] = [],  # noqa: B006  (typer wants the value itself)
+    repo: Annotated[
+        Path | None,
+        typer.Option("--repo", help="Prove its review packets against this repository, too."),
+    ] = None,
     json: JsonOption = False,
 ) -> int:
     """Check a record, its outputs and its signature offline, and say what was checked.
@@ -39,9 +45,16 @@ def verify(
     folder = Path(what) if "/" in what or Path(what).is_dir() else folder_of(runner, what).path
     if folder.name == "artifact.json":
         folder = folder.parent
-    found = check(folder, trusted_keys(runner.paths.trust, key))
+    mirror = None if repo is None else _mirror(runner, repo)
+    found = check(folder, trusted_keys(runner.paths.trust, key), mirror)
     print(found.model_dump_json(indent=2) if json else _text(found, folder))
     return found.overall.exit_code
+
+
+def _mirror(runner: "Runner", repo: Path) -> "Mirror":
+    from runner.adapters.git.workcopy import top_level
+
+    return runner.mirrors.open(str(top_level(repo)), local=True)
 
 
 def _text(found: "Verification", folder: Path) -> str:

@@ -17,6 +17,7 @@ from runner.errors import ConfigurationError, RefusedError
 from runner.flows.packet_writing import write_packets
 from runner.flows.range_reading import Contents, range_contents
 from runner.model.review import (
+    MAX_PACKET_BYTES,
     PACKET_BYTES,
     SIZE_CAP_BYTES,
     Cut,
@@ -90,7 +91,7 @@ def build(
     """Writes the bundle or the packets of ``span``. The same range always gives the same bytes.
 
     Raises:
-        ConfigurationError: ``PACKET_BYTES_TOO_SMALL``.
+        ConfigurationError: ``PACKET_BYTES_TOO_SMALL``, ``PACKET_BYTES_TOO_LARGE``.
         RefusedError: ``TOO_MANY_PACKETS``.
         UnavailableError: ``GIT_…``.
         OSError: something couldn't be written; no packet folder is left under its name.
@@ -118,6 +119,13 @@ def build(
                 archive = stack.enter_context(Archive(places.archive))
             manifest = write_packets(contents, pieces, frame, wanted.packet_bytes, folder, archive)
             document = manifests.to_json(manifest)
+            if len(document) > manifests.MAX_BYTES:  # no proof would read it
+                raise RefusedError(
+                    "TOO_MANY_PACKETS",
+                    f"their manifest has {len(document)} bytes, expected at most"
+                    f" {manifests.MAX_BYTES}",
+                    remedy="allow larger packets, or split the range",
+                )
             for name, data in (
                 ("CHANGED_FILES.txt", changed_files(contents.overview)),
                 ("HOW_TO_PASTE.txt", HOW_TO_PASTE.encode()),
@@ -162,6 +170,11 @@ def _measured(span: ReviewRange, contents: Contents) -> Built:
 
 
 def _cut(contents: Contents, packet_bytes: int) -> tuple[tuple[Piece, ...], Frame]:
+    if packet_bytes > MAX_PACKET_BYTES:  # no proof would accept them
+        raise ConfigurationError(
+            "PACKET_BYTES_TOO_LARGE",
+            f"got packets of {packet_bytes} bytes, expected at most {MAX_PACKET_BYTES}",
+        )
     try:
         frame = Frame.for_packets_of(contents.overview, packet_bytes)
     except ValueError as error:

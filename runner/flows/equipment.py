@@ -22,7 +22,9 @@ class Equipment:
         catalog: Reads both allowlists as they are now.
         chamber: Finds the backend; refuses where there is none that confines.
         wrappers: The folder whose bytes the given catalog's hashes are of.
-        python: An interpreter for wrappers, and what has to be bound for it.
+        python: An interpreter for wrappers.
+        package: Our own package, from which wrappers may import.
+        python_binds: What has to be bound for both.
         lease_s: How long a claim holds without being renewed.
     """
 
@@ -35,6 +37,7 @@ class Equipment:
     chamber: Callable[[], Chamber]
     wrappers: Callable[[Catalog], Path]
     python: Path
+    package: Path
     python_binds: tuple[Bind, ...]
     scratch: Path
     hostname: str

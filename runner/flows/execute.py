@@ -8,7 +8,6 @@ import contextlib
 import errno
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import structlog
 
@@ -22,20 +21,22 @@ from runner.adapters.sandbox.supervise import supervise
 from runner.adapters.scratch import private_folder
 from runner.errors import BusyError, RefusedError, RunnerError
 from runner.flows.audit import audit_later, quarantine
+from runner.flows.claims import claim_of
 from runner.flows.equipment import Equipment
+from runner.flows.job_command import job_command
 from runner.flows.seal import seal
 from runner.flows.watch import Watch
 from runner.model.artifact import Artifact, LogRecord, Logs
 from runner.model.catalog import Catalog
 from runner.model.checkout import Checkout
 from runner.model.job import JobPlan, Reason, RepoSource, Status
-from runner.model.sandbox import Bind, ConfinedCommand, ProcessExit, Stop
+from runner.model.sandbox import ProcessExit, Stop
 from runner.model.shown import shown
 from runner.policy.admission import still_admitted
+from runner.policy.claims import Finding
 from runner.policy.conclusion import Conclusion, Ending, conclude
 from runner.policy.confinement import can_run_here
 from runner.policy.invariants import check
-from runner.policy.job_environment import job_environment, params_json
 from runner.policy.record_rules import awaits_audit
 from runner.policy.recording import Facts, compose
 
@@ -116,7 +117,12 @@ class _Attempt:
             with self._checkout() as checkout:
                 self._run_confined(checkout, catalog, watch)
                 self.facts = self.facts.learned(tree=self.equipment.checkouts.check(checkout))
-            return self._conclude()
+                # 7 exit and invariants → status and reason; of a success, what it claims too
+                conclusion = self._conclude()
+                if conclusion.status is Status.SUCCESS:
+                    self.facts = self.facts.learned(claim=self._claim())
+                    conclusion = self._conclude()
+                return conclusion
         except _CancelledEarlyError:
             return Conclusion(
                 Status.CANCELLED, Reason.CANCELLED, "it was cancelled before it began"
@@ -169,7 +175,9 @@ class _Attempt:
             raise _CancelledEarlyError
         with (
             private_folder(self.equipment.scratch, self.plan.job_id) as scratch,
-            chamber.backend.start(self._command(checkout, catalog, scratch)) as contained,
+            chamber.backend.start(
+                job_command(self.plan, self.equipment, checkout, catalog, scratch)
+            ) as contained,
         ):
             self.facts = self.facts.learned(evidence=contained.evidence)
             # 5 run until exit, time-out or cancel; then nothing of it is alive
@@ -178,26 +186,6 @@ class _Attempt:
             # 6 outputs, as hostile input
             if end.proven_dead or chamber.confinement.level == 0:
                 self._collect(contained.outputs_fd)
-
-    def _command(self, checkout: Checkout, catalog: Catalog, scratch: Path) -> ConfinedCommand:
-        plan, equipment = self.plan, self.equipment
-        toolchains = tuple(Bind(source=Path(folder), target=folder) for folder in plan.toolchains)
-        return ConfinedCommand(
-            job_id=plan.job_id,
-            argv=plan.argv,
-            env=job_environment(
-                plan,
-                has_githooks=checkout.has_githooks,
-                python=str(equipment.python) if plan.needs_python else None,
-            ),
-            checkout=checkout.entry,
-            objects=checkout.objects,
-            wrappers=equipment.wrappers(catalog),
-            binds=(*toolchains, *(equipment.python_binds if plan.needs_python else ())),
-            limits=plan.limits,
-            scratch=scratch,
-            params_json=params_json(plan),
-        )
 
     def _supervise(self, contained: Contained, watch: Watch) -> ProcessExit:
         cap = self.plan.limits.log_bytes
@@ -231,8 +219,12 @@ class _Attempt:
             tests=count_tests(self.folder.path / "outputs" / "junit.xml"),
         )
 
+    def _claim(self) -> Finding | None:
+        facts, root = self.facts, self.equipment.scratch
+        left = (self.folder.path / "outputs", facts.outputs, facts.outputs_refused)
+        return claim_of(self.plan, *left, scratch_root=root, mirror=self._mirror())
+
     def _conclude(self) -> Conclusion:
-        # 7 exit, invariants and claims → status and reason
         facts = self.facts
         assert facts.process_exit is not None
         invariants, _ = check(facts.confinement, facts.evidence, facts.process_exit, facts.tree)
@@ -243,6 +235,7 @@ class _Attempt:
                 changed_files=() if facts.tree is None else facts.tree.changed_files,
                 output_limit=facts.output_limit,
                 timeout_s=self.plan.timeout_s,
+                claim_problems=() if facts.claim is None else facts.claim.problems,
             )
         )
 

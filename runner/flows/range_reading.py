@@ -7,6 +7,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from runner.adapters.git.ranges import RangeReader
@@ -63,19 +64,17 @@ def range_contents(
         left = max_bytes
         for name, from_tree, to_tree in trees:
             spool = stack.enter_context(Spool(scratch))
-            changes, sections = _read(reader, from_tree, to_tree, spool, left)
+            changes, sections, digest = _read(reader, from_tree, to_tree, spool, left)
             left = None if left is None else left - len(spool)
             files = _files(reader, changes, sections, spool)
-            parts.append(PatchPart(name, from_tree, to_tree, len(spool), spool.sha256(), files))
+            parts.append(PatchPart(name, from_tree, to_tree, len(spool), digest, files))
             order = reading_order(sections, [file.kinds for file in files])
             patches.append((spool, tuple(order)))
         overview = Overview(span, reader.commits(span), tuple(parts))
         yield Contents(overview, tuple(patches))
 
 
-def walked(
-    changes: tuple[Change, ...], blocks: Iterator[bytes], spool: Spool | None = None
-) -> list[Section]:
+def walked(changes: tuple[Change, ...], blocks: Iterator[bytes]) -> list[Section]:
     """The sections of the patch that ``blocks`` are, which must be about exactly ``changes``.
 
     Raises:
@@ -83,8 +82,6 @@ def walked(
     """
     walk = PatchWalk([(n, line) for n, change in enumerate(changes) for line in headers_of(change)])
     for block in blocks:
-        if spool is not None:
-            spool.write(block)
         walk.feed(block)
     walk.finish()
     return walk.sections
@@ -92,22 +89,28 @@ def walked(
 
 def _read(
     reader: RangeReader, from_tree: str, to_tree: str, spool: Spool, max_bytes: int | None
-) -> tuple[tuple[Change, ...], list[Section]]:
+) -> tuple[tuple[Change, ...], list[Section], str]:
+    """The changes, the sections of their patch, and its sha256; the patch goes to ``spool``.
+
+    All in the time that git takes to write it, for that is what another core does meanwhile.
+    """
+    digest = sha256()
+
+    def kept(blocks: Iterator[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            spool.write(block)
+            digest.update(block)
+            if max_bytes is not None and len(spool) > max_bytes:
+                raise RefusedError("RANGE_TOO_LARGE", f"the patch has more than {max_bytes} bytes")
+            yield block
+
     try:
         changes = parse_raw(reader.raw(from_tree, to_tree))
         with reader.patch(from_tree, to_tree) as blocks:
-            return changes, walked(changes, _limited(blocks, max_bytes), spool)
+            sections = walked(changes, kept(blocks))
     except ValueError as error:
         raise BugError("PATCH_UNREADABLE", f"what git says of the range: {error}") from error
-
-
-def _limited(blocks: Iterator[bytes], max_bytes: int | None) -> Iterator[bytes]:
-    total = 0
-    for block in blocks:
-        total += len(block)
-        if max_bytes is not None and total > max_bytes:
-            raise RefusedError("RANGE_TOO_LARGE", f"the patch has more than {max_bytes} bytes")
-        yield block
+    return changes, sections, digest.hexdigest()
 
 
 def _files(

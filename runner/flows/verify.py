@@ -1,4 +1,7 @@
-"""Verifying a record, offline: from its folder and the keys that the verifier trusts alone."""
+"""Verifying a record, offline: from its folder and the keys that the verifier trusts alone.
+
+Only where the verifier brings the repository is anything else looked at.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,8 +11,10 @@ import jsonschema
 from pydantic import ValidationError
 
 from runner.adapters import record_files
+from runner.adapters.git.mirrors import Mirror
 from runner.adapters.signing import TrustedKeys, verify_envelope
 from runner.errors import IntegrityError
+from runner.flows.verify_packets import packets_check
 from runner.model.artifact import Artifact
 from runner.model.checksums import parse_sums
 from runner.model.job import JobPlan
@@ -21,7 +26,7 @@ from runner.policy import attestation, record_rules
 _MOST_SHOWN = 5
 
 
-def verify(folder: Path, trusted: TrustedKeys) -> Verification:
+def verify(folder: Path, trusted: TrustedKeys, mirror: Mirror | None = None) -> Verification:
     """Whether the record in ``folder`` is whole, consistent and signed by a trusted key.
 
     Nothing in the folder is believed, a key beside the record least of all. What the record
@@ -31,16 +36,19 @@ def verify(folder: Path, trusted: TrustedKeys) -> Verification:
         folder: A job's folder, or a copy of one.
         trusted: The keys that the verifier believes; without any, the best outcome is
             ``INTEGRITY_ONLY``.
+        mirror: Of the record's repository, if the verifier has that: then review packets are
+            proven against it as well.
 
     Raises:
         NotFoundError: ``RECORD_UNKNOWN``: there is no such folder.
     """
-    return _Verifier(folder, trusted).verify()
+    return _Verifier(folder, trusted, mirror).verify()
 
 
 class _Verifier:
-    def __init__(self, folder: Path, trusted: TrustedKeys) -> None:
+    def __init__(self, folder: Path, trusted: TrustedKeys, mirror: Mirror | None) -> None:
         self._folder = folder
+        self._mirror = mirror
         self._trusted = trusted
         self._checks: list[Check] = []
         self._signed_by: str | None = None
@@ -78,6 +86,8 @@ class _Verifier:
             record_rules.strangers(inodes, actual, artifact),
             "nothing else lies there",
         )
+        if (packets := packets_check(self._folder, artifact, sizes, self._mirror)) is not None:
+            self._checks.append(packets)
         self._signature(artifact, actual)
         self._follow_ups(artifact, actual[attestation.RECORD_NAME], set(found))
         return Verification(

@@ -1,6 +1,6 @@
 """The record of a job: the shape of ``artifact.json``. Everything later inherits it."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -105,6 +105,27 @@ class TestCounts(Noun):
     skipped: int
 
 
+class SizeCapFallback(Noun):
+    """What a job said of the packets that its review bundle became: every key of its claim.
+
+    It is in a record only once it was proven. The paths are relative to ``outputs/``.
+    """
+
+    size_cap_triggered: Literal[True]
+    size_cap_exceeded: Literal[True]
+    warnings: tuple[str, ...]
+    review_packets_archive: str
+    review_packets_dir: str
+    packet_dir: str
+    archive_path: str
+    readme_path: str
+    packet_count: int
+    since_sha: CommitSha
+    stamp: str
+    manifest_sha256: Sha256
+    complete: Literal[True]
+
+
 class Artifact(Noun):
     """The sealed record of one job. Never changes once written.
 
@@ -152,6 +173,6 @@ class Artifact(Noun):
     size_cap_exceeded: bool
     review_packets_archive: str | None
     review_packets_dir: str | None
-    size_cap_fallback: dict[str, Any] | None
+    size_cap_fallback: SizeCapFallback | None
     attempt: int
     runner_version: str

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from runner.model.artifact import Invariants
 from runner.model.job import Reason, Status
 from runner.model.sandbox import ProcessExit, Stop
+from runner.model.shown import shown
 from runner.policy.invariants import violated
+
+_MOST_PROBLEMS = 3
+_MOST_CHARACTERS = 600
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Ending:
     Attributes:
         output_limit: Which limit the outputs broke; empty if none.
         timeout_s: What the job was given, for the words.
+        claim_problems: What doesn't hold of what the job said of its outputs.
     """
 
     process_exit: ProcessExit
@@ -40,6 +45,7 @@ class Ending:
     changed_files: tuple[str, ...]
     output_limit: str
     timeout_s: int
+    claim_problems: tuple[str, ...] = ()
 
 
 Rule = Callable[[Ending], Conclusion | None]
@@ -108,10 +114,19 @@ def _exit_code(ending: Ending) -> Conclusion | None:
     return Conclusion(Status.FAILURE, Reason.EXIT_CODE, f"it exited with {end.exit_code}")
 
 
+def _claim_invalid(ending: Ending) -> Conclusion | None:
+    if not ending.claim_problems:
+        return None
+    words = shown("; ".join(ending.claim_problems[:_MOST_PROBLEMS]))
+    detail = words if len(words) <= _MOST_CHARACTERS else f"{words[:_MOST_CHARACTERS]}…"
+    return Conclusion(Status.FAILURE, Reason.SIZE_CAP_CLAIM_INVALID, detail)
+
+
 RULES: tuple[Rule, ...] = (
     _invariant_broken,
     _sandbox_failed,
     _stopped,
     _outputs_over_limit,
     _exit_code,
+    _claim_invalid,
 )

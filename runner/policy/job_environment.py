@@ -8,12 +8,18 @@ _PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 def job_environment(
-    plan: JobPlan, *, has_githooks: bool, python: str | None
+    plan: JobPlan, *, has_githooks: bool, python: str | None, runner: str | None
 ) -> tuple[tuple[str, str], ...]:
     """Name and value of each variable, except the folders that the backend decides.
 
     git reads ``safe.directory`` only from protected configuration, of which the environment is a
     part (git-config(1), *GIT_CONFIG_COUNT*): the tree belongs to another uid than the job's.
+
+    Args:
+        plan: The job.
+        has_githooks: Whether the tree brings hooks.
+        python: An interpreter, for a job that needs one.
+        runner: The folder that holds the ``runner`` package, likewise.
     """
     git = [("safe.directory", "*"), ("core.fsmonitor", "false")]
     if has_githooks:
@@ -33,6 +39,8 @@ def job_environment(
         variables[f"GIT_CONFIG_VALUE_{number}"] = value
     if python is not None:
         variables["AIOPS_PYTHON"] = python
+    if runner is not None:
+        variables["AIOPS_RUNNER"] = runner
     return tuple(sorted(variables.items()))
 
 

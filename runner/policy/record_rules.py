@@ -14,6 +14,7 @@ from runner.model.sandbox import Enforcement
 from runner.model.shown import shown
 from runner.policy import attestation
 from runner.policy.invariants import violated
+from runner.policy.size_cap_rules import size_cap_contradictions
 
 SUMS_NAME = "SHA256SUMS"
 ENVELOPE_NAME = "artifact.dsse.json"
@@ -119,6 +120,7 @@ def contradictions(artifact: Artifact) -> Iterator[str]:
         yield "a log was truncated without a warning"
     if artifact.outputs_refused and Warn.OUTPUT_REFUSED not in artifact.warnings:
         yield "an output was refused without a warning"
+    yield from size_cap_contradictions(artifact)
     paths = [output.path for output in artifact.outputs]
     if len(set(paths)) != len(paths):
         yield "an output is named twice"

@@ -9,13 +9,16 @@ from runner.model.artifact import (
     OutputFile,
     RefusedOutput,
     SandboxRecord,
+    SizeCapFallback,
     TestCounts,
 )
 from runner.model.checkout import TreeCheck
-from runner.model.job import JobPlan, Warn
+from runner.model.job import JobPlan, Status, Warn
 from runner.model.sandbox import Confinement, Evidence, ProcessExit
+from runner.policy.claims import Finding
 from runner.policy.conclusion import Conclusion
 from runner.policy.invariants import check, unestablished
+from runner.policy.packets.meta import to_json
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Facts:
     Attributes:
         tree_id: The commit's tree.
         output_limit: Which limit the outputs broke; empty if none.
+        claim: What came of the job's claim; null: it made none, or nothing depended on it.
     """
 
     started_at: datetime | None = None
@@ -38,6 +42,7 @@ class Facts:
     outputs_refused: tuple[RefusedOutput, ...] = ()
     output_limit: str = ""
     tests: TestCounts | None = None
+    claim: Finding | None = None
     notes: tuple[str, ...] = field(default=())
 
     def learned(self, **more: object) -> "Facts":
@@ -63,7 +68,8 @@ def compose(
         if facts.confinement is None
         else SandboxRecord(confinement=facts.confinement, evidence=facts.evidence)
     )
-    warnings = [*facts.notes]
+    fallback = _believed(facts, conclusion)
+    warnings = [*facts.notes, *(() if fallback is None else fallback.warnings)]
     if logs.stdout.truncated or logs.stderr.truncated:
         warnings.append(Warn.LOG_TRUNCATED)
     if facts.outputs_refused:
@@ -109,10 +115,16 @@ def compose(
         sandbox=sandbox,
         warnings=tuple(str(warning) for warning in warnings),
         tests=facts.tests,
-        size_cap_exceeded=False,
-        review_packets_archive=None,
-        review_packets_dir=None,
-        size_cap_fallback=None,
+        size_cap_exceeded=fallback is not None,
+        review_packets_archive=f"outputs/{fallback.review_packets_archive}" if fallback else None,
+        review_packets_dir=f"outputs/{fallback.review_packets_dir}" if fallback else None,
+        size_cap_fallback=fallback,
         attempt=facts.attempt,
         runner_version=runner_version,
     )
+
+
+def _believed(facts: Facts, conclusion: Conclusion) -> SizeCapFallback | None:
+    if conclusion.status is not Status.SUCCESS or facts.claim is None or facts.claim.meta is None:
+        return None
+    return SizeCapFallback.model_validate_json(to_json(facts.claim.meta))

@@ -27,8 +27,11 @@ AREAS = (
     "confinement",
     "invariants",
     "materialisation",
+    "packets",
     "proof_of_death",
     "record_writing",
+    "review_wrappers",
+    "size_cap_claims",
 )
 AT_LEAST = 3
 _TIME_LIMIT_S = 300

@@ -9,7 +9,13 @@ from runner.policy.conclusion import Conclusion, Ending, conclude
 from tests.support.endings import process_exit
 
 
-def _conclude(end: ProcessExit, *, output_limit: str = "", **broken: bool | None) -> Conclusion:
+def _conclude(
+    end: ProcessExit,
+    *,
+    output_limit: str = "",
+    claim_problems: tuple[str, ...] = (),
+    **broken: bool | None,
+) -> Conclusion:
     held: dict[str, bool | None] = {
         "read_only_ok": True,
         "clean_tree_ok": True,
@@ -24,6 +30,7 @@ def _conclude(end: ProcessExit, *, output_limit: str = "", **broken: bool | None
             changed_files=("tree/a",),
             output_limit=output_limit,
             timeout_s=7,
+            claim_problems=claim_problems,
         )
     )
 
@@ -80,3 +87,19 @@ def test_a_missing_exit_code_is_an_error_of_the_sandbox_not_a_success() -> None:
 def test_an_exit_code_and_a_signal_are_told_apart() -> None:
     assert _conclude(process_exit(3)).reason == Reason.EXIT_CODE
     assert _conclude(process_exit(137, signal=9)).reason == Reason.SIGNAL
+
+
+def test_a_claim_that_does_not_hold_fails_a_job_that_did_well() -> None:
+    ended = _conclude(process_exit(0), claim_problems=("a is missing", "b\x1b[2J"))
+    assert (ended.status, ended.reason) == (Status.FAILURE, Reason.SIZE_CAP_CLAIM_INVALID)
+    assert ended.detail == "a is missing; b\\x1b[2J"
+
+
+def test_the_problems_of_a_claim_are_shortened() -> None:
+    ended = _conclude(process_exit(0), claim_problems=("x" * 99_999,) * 99)
+    assert len(ended.detail) < 1000
+
+
+def test_an_exit_code_outranks_a_claim() -> None:
+    ended = _conclude(process_exit(1), claim_problems=("a is missing",))
+    assert ended.reason == Reason.EXIT_CODE

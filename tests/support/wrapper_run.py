@@ -116,6 +116,7 @@ def run_wrapper(
         "AIOPS_REPO": repo,
         "AIOPS_SHA": sha,
         "AIOPS_PYTHON": sys.executable,
+        "AIOPS_RUNNER": str(WRAPPERS.parent),
         "AIOPS_WRAPPERS": str(WRAPPERS),
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_CONFIG_SYSTEM": "/dev/null",

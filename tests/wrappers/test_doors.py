@@ -67,6 +67,13 @@ def test_outside_a_job_a_door_says_what_is_missing(scratch: Path, name: str, mis
     assert missing in run.stderr
 
 
+@pytest.mark.parametrize("name", ["review_bundle", "orb_review_bundle"])
+def test_a_door_without_the_runners_package_says_so(scratch: Path, name: str) -> None:
+    repo = build_orb_repo(scratch / "orb")
+    run = run_wrapper(name, repo, scratch, environment={"AIOPS_RUNNER": ""})
+    assert (run.exit_code, "AIOPS_RUNNER is ''" in run.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("name", [door.stem for door in DOORS])
 def test_nothing_of_the_checkout_is_imported_by_a_wrapper(scratch: Path, name: str) -> None:
     """Python's start-up files, and modules named like ours and the standard library's."""

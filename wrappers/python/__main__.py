@@ -7,18 +7,24 @@ So nothing that lies in a checkout is ever imported here.
 """
 
 import importlib
+import os
 import sys
 
-from aiops_wrappers.contract import ContractError, read_job
+from aiops_wrappers.by_hand import is_forced, job_by_hand
+from aiops_wrappers.contract import ContractError, Job, read_job
+from aiops_wrappers.runner_package import make_importable
 
 MODULES = {
     "orb_doctor": "aiops_wrappers.orb_doctor",
     "orb_ops_selftests": "aiops_wrappers.orb_ops_selftests",
     "orb_review_auto_nopush": "aiops_wrappers.orb_review_auto_nopush",
+    "orb_review_bundle": "aiops_wrappers.orb_review_bundle",
     "orb_score_run": "aiops_wrappers.orb_score_run",
     "repo_doctor": "aiops_wrappers.repo_doctor",
+    "review_bundle": "aiops_wrappers.review_bundle",
     "test_suite": "aiops_wrappers.pytest_suite",
 }
+USING_RUNNER = ("orb_review_bundle", "review_bundle")
 
 
 def main(arguments: list[str]) -> int:
@@ -29,12 +35,19 @@ def main(arguments: list[str]) -> int:
     # Text that we print may quote any file name; printing must never be what fails.
     sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
     try:
-        job = read_job()
-        exit_code = importlib.import_module(MODULES[arguments[0]]).run(job)
+        if is_forced(arguments[0], os.environ):
+            with job_by_hand(os.environ) as job:
+                return _run(arguments[0], job)
+        return _run(arguments[0], read_job())
     except ContractError as error:
         print(f"{arguments[0]}: {error}", file=sys.stderr)
         return 2
-    return int(exit_code)
+
+
+def _run(name: str, job: Job) -> int:
+    if name in USING_RUNNER:
+        make_importable(job.environment.get("AIOPS_RUNNER", ""))
+    return int(importlib.import_module(MODULES[name]).run(job))
 
 
 if __name__ == "__main__":

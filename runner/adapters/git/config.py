@@ -4,6 +4,7 @@ Every setting is explained in git-config(1).
 """
 
 import os
+import stat
 from pathlib import Path
 from typing import Literal
 
@@ -77,7 +78,8 @@ def write_git_config(path: Path) -> None:
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
     replace_durably(path, content, mode=0o444)
-    os.chmod(path, 0o444)
+    if stat.S_IMODE(path.stat().st_mode) != 0o444:  # the umask; a job may not be let change modes
+        os.chmod(path, 0o444)
 
 
 def object_format_of(oid: str) -> ObjectFormat:

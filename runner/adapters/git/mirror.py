@@ -16,6 +16,7 @@ from runner.adapters.git.config import object_format_of
 from runner.adapters.git.materialise import materialise
 from runner.adapters.git.objects import ObjectReader
 from runner.adapters.git.process import GitProcess
+from runner.adapters.git.ranges import RangeReader
 from runner.adapters.git.trees import tree_of
 from runner.adapters.locks import locked
 from runner.model.checkout import BuiltTree
@@ -100,6 +101,15 @@ class Mirror:
         with locked(self._use_lock, exclusive=False) as fd:
             os.utime(fd)
             yield
+
+    def ranges(self, folder: Path, any_id: str) -> RangeReader:
+        """What reads its ranges of commits; the caller holds the mirror meanwhile.
+
+        Args:
+            folder: Doesn't exist; becomes a repository that borrows the mirror's objects.
+            any_id: An id of the repository.
+        """
+        return RangeReader(self._git, self.objects, folder, any_id)
 
     def drop_keep(self, sha: str) -> None:
         """Lets a later clean-up drop the commit; the next job on it is checked anew."""

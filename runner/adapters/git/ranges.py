@@ -8,6 +8,7 @@ order file or replace object of the reviewed repository has any effect on what i
 
 import os
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -20,8 +21,8 @@ from runner.model.review import EMPTY_TREE, ReviewRange
 _FULL_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z", re.ASCII)
 _SETTINGS = ("-c", "core.quotePath=true", "-c", "core.bigFileThreshold=512m")
 _RAW = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--ignore-submodules=none")
-_PATCH = (
-    *("diff-tree", "-r", "-p", "--binary", "--full-index", "--no-renames", "--no-ext-diff"),
+PATCH_OPTIONS = (
+    *("--binary", "--full-index", "--no-renames", "--no-ext-diff"),
     *("--no-textconv", "--no-color", "--no-relative", "--ignore-submodules=none"),
     *("--submodule=short", "-U3", "--inter-hunk-context=0", "--diff-algorithm=myers"),
     *("--no-indent-heuristic", "-O/dev/null", "--src-prefix=a/", "--dst-prefix=b/"),
@@ -89,7 +90,7 @@ class RangeReader:
         Raises:
             UnavailableError: ``GIT_FAILED``, ``GIT_TIMEOUT``; at the end of the block.
         """
-        command = (*_SETTINGS, *_PATCH, from_tree, to_tree, "--")
+        command = (*_SETTINGS, "diff-tree", "-r", "-p", *PATCH_OPTIONS, from_tree, to_tree, "--")
         return self.git.stream(*command, git_dir=self._folder)
 
     def only_in_between(self, span: ReviewRange) -> tuple[str, ...]:
@@ -136,15 +137,26 @@ class RangeReader:
     def pack(self, oids: Sequence[str], folder: Path) -> Path:
         """A new file in ``folder``: a pack that holds exactly the objects ``oids``."""
         lines = "".join(f"{oid}\n" for oid in oids).encode()
-        name = self._run("pack-objects", "-q", str(folder / "pack"), input_bytes=lines).stdout
-        return folder / f"pack-{name.decode().strip()}.pack"
+        # git begins it in its own object store, and a job that Landlock confines may move no file
+        # from one folder to another (landlock(7), LANDLOCK_ACCESS_FS_REFER): so it is copied
+        own = self._folder / "objects" / "pack" / "lent"
+        # no search for deltas, little compression: both would take longer than the rest of a proof
+        packing = ("pack-objects", "-q", "--window=0", "--compression=1", str(own))
+        name = self._run(*packing, input_bytes=lines).stdout.decode().strip()
+        made = own.with_name(f"lent-{name}.pack")
+        pack = folder / f"pack-{name}.pack"
+        shutil.copyfile(made, pack)
+        for suffix in (".pack", ".idx", ".rev"):
+            made.with_suffix(suffix).unlink(missing_ok=True)
+        return pack
 
     def _blobs(self, tree: str) -> set[str]:
         records = self.listing(tree).split(b"\0")
         return {record.split(b"\t", 1)[0].split()[2].decode() for record in records if record}
 
     def _tree_of(self, commit: str) -> str:
-        if not _FULL_ID.match(commit):
+        # in a repository with longer ids, git would take a shorter one for the beginning of one
+        if not _FULL_ID.match(commit) or len(commit) != len(self.empty_tree):
             raise ConfigurationError("RANGE_UNKNOWN", f"got {commit!r}, expected a full commit id")
         asked = ("rev-parse", "--verify", "--quiet", "--end-of-options")
         kind = self._run("cat-file", "-t", commit, ok=(0, 128)).stdout.strip()

@@ -2,7 +2,8 @@
 
 In a repository that holds only those objects of the base that the patch starts from, and that
 index-pack has hashed: with the head's objects in reach, git takes the result of a binary patch
-from there without looking at the patch (``apply_binary`` in git's ``apply.c``).
+from there without looking at the patch (``apply_binary`` in git's ``apply.c``). What the base has
+as well (a binary that was moved) it takes from there all the same: ``check_results`` looks at those.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,11 @@ from pathlib import Path
 
 from runner.adapters.git.ranges import RangeReader, new_repository
 from runner.errors import UnavailableError
-from runner.model.review import EMPTY_TREE
+from runner.model.review import Change
+
+_NOTHING = "000000"
+# nothing is ever written under these names, so none has to be refused for what a disk makes of it
+_ANY_NAME = ("-c", "core.protectNTFS=false", "-c", "core.protectHFS=false")
 
 
 def rebuilt_tree(
@@ -33,22 +38,49 @@ def rebuilt_tree(
         ValueError: the patch can't be applied to that tree.
         UnavailableError: ``GIT_…``.
     """
-    new_repository(folder, from_tree)
-    empty = EMPTY_TREE[len(from_tree)]
-    git = reader.git
-    if starting_from:
-        pack = reader.pack(starting_from, folder / "objects" / "pack")
-        pack.with_suffix(".idx").unlink()  # what it says of the pack isn't taken on trust
-        git.run("index-pack", str(pack), git_dir=folder)
-    entries = b"" if from_tree == empty else reader.listing(from_tree)
-    git.run("update-index", "-z", "--index-info", git_dir=folder, input_bytes=entries)
-    if patch_file.stat().st_size:
-        command = ("apply", "--cached", "--binary", "--whitespace=nowarn", "-p1")
-        answer = git.run(*command, "--", str(patch_file), git_dir=folder, ok=(0, 1, 128))
-        if answer.exit_code:
-            raise ValueError(f"the patch can't be applied: {answer.stderr}")
+    entries = b"" if from_tree == reader.empty_tree else reader.listing(from_tree)
+    _apply(reader, entries, starting_from, patch_file, folder)
     try:
-        written = git.run("write-tree", "--missing-ok", git_dir=folder)
+        written = reader.git.run("write-tree", "--missing-ok", git_dir=folder)
     except UnavailableError as error:
         raise ValueError(f"the patch leads to no tree: {error}") from error
     return written.stdout.decode().strip()
+
+
+def check_results(
+    reader: RangeReader, changes: Sequence[Change], patch_file: Path, folder: Path
+) -> None:
+    """Whether the binary patches in ``patch_file`` make of ``changes`` what they say they do.
+
+    Args:
+        reader: Of the repository that has their old contents.
+        changes: No new content of theirs is an old content of another.
+        patch_file: Of exactly those changes.
+        folder: Doesn't exist; becomes a bare repository.
+
+    Raises:
+        ValueError: they make something else of them.
+        UnavailableError: ``GIT_…``.
+    """
+    old = [change for change in changes if change.old_mode != _NOTHING]
+    entries = b"".join(
+        b"%b %b\t%b\0" % (change.old_mode.encode(), change.old_oid.encode(), change.path)
+        for change in old
+    )
+    _apply(reader, entries, sorted({change.old_oid for change in old}), patch_file, folder)
+
+
+def _apply(
+    reader: RangeReader, entries: bytes, blobs: Sequence[str], patch_file: Path, folder: Path
+) -> None:
+    new_repository(folder, reader.empty_tree)
+    git = reader.git
+    if blobs:
+        pack = reader.pack(blobs, folder / "objects" / "pack")
+        git.run("index-pack", str(pack), git_dir=folder)
+    git.run(*_ANY_NAME, "update-index", "-z", "--index-info", git_dir=folder, input_bytes=entries)
+    if patch_file.stat().st_size:
+        command = (*_ANY_NAME, "apply", "--cached", "--binary", "--whitespace=nowarn", "-p1")
+        answer = git.run(*command, "--", str(patch_file), git_dir=folder, ok=(0, 1, 128))
+        if answer.exit_code:
+            raise ValueError(f"the patch can't be applied: {answer.stderr}")

@@ -84,6 +84,46 @@ def resolve_revision(path: Path, revision: str) -> str:
     return str(found)
 
 
+def has_uncommitted(path: Path) -> bool | None:
+    """Whether the working copy holds what no commit has; null where that wasn't looked for.
+
+    Comparing a file runs the filters of the repository's own configuration (gitattributes(5),
+    *filter*): where that has any, nothing is compared. A file that was only touched counts.
+
+    Args:
+        path: Its root.
+
+    Raises:
+        UnavailableError: ``GIT_NOT_FOUND``.
+    """
+    try:
+        import git
+    except ImportError as error:
+        raise UnavailableError("GIT_NOT_FOUND", f"git can't be used: {error}") from error
+    with git.Repo(path) as repo:
+        if repo.bare:
+            return None
+        environment = _environment(repo)
+        try:
+            scopes = repo.git.config(
+                *("--show-scope", "--get-regexp", r"^filter\."),
+                env=environment,
+                with_exceptions=False,
+            )
+            if any(line.startswith(("local", "worktree")) for line in scopes.splitlines()):
+                return None
+            return any(
+                repo.git.execute(["git", *command], env=environment)
+                for command in (
+                    ("diff-index", "--cached", "--name-only", "--ignore-submodules=dirty", "HEAD"),
+                    ("diff-files", "--name-only", "--ignore-submodules=dirty"),
+                    ("ls-files", "--others", "--exclude-standard", "--directory"),
+                )
+            )
+        except git.GitCommandError:
+            return None  # no index that can be read, say: what is committed is there all the same
+
+
 def _environment(repo: "git.Repo") -> dict[str, str]:
     """Pins git to this repository, whatever the caller's own environment (a hook's) says."""
     common = str(repo.common_dir)

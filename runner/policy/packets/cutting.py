@@ -61,7 +61,8 @@ def _without_partial_end(window: bytes) -> bytes:
     cut = len(window) - 1
     while cut > len(window) - 4 and window[cut] & 0xC0 == 0x80:
         cut -= 1
-    return window[:cut]
+    # no character has four bytes that go on: the last one belongs to none, and ends the run
+    return window if window[cut] & 0xC0 == 0x80 else window[:cut]
 
 
 def _shown(patch: Sliced, section: Section, start: int, end: int) -> int:

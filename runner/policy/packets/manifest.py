@@ -28,6 +28,9 @@ NAME = "manifest.json"
 OPAQUE_NAME = "opaque.patch"
 MAX_BYTES = 64 * 1024 * 1024
 
+# A whole manifest of MAX_BYTES has fewer; as many values as its bytes allow would take 1.7 GB.
+_MOST_VALUES = 5_000_000
+
 _T = TypeVar("_T")
 _ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
@@ -73,6 +76,8 @@ def from_json(data: bytes) -> Manifest:
     Raises:
         ValueError: it isn't one; the message names the culprit.
     """
+    if sum(map(data.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        raise ValueError(f"got more than {_MOST_VALUES} values")
     document = _Fields(parse_object(data, max_bytes=MAX_BYTES), "the manifest")
     if document.text("format") != FORMAT or document.number("version") != VERSION:
         raise ValueError(f"expected format {FORMAT!r}, version {VERSION}")

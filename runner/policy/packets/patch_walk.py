@@ -23,8 +23,7 @@ _EXTENDED = re.compile(
 )
 _BINARY = b"GIT binary patch"
 _BINARY_PART = re.compile(rb"(?:literal|delta) (\d{1,18})\Z")
-# A path of 4,096 bytes, each as four digits, twice.
-_LONGEST_HEADER = 1 << 16
+_LONGEST_REST = 1 << 16
 
 
 class _At(Enum):
@@ -46,6 +45,9 @@ class PatchWalk:
     def __init__(self, headers: Sequence[tuple[int, bytes]]) -> None:
         self.sections: list[Section] = []
         self.size = 0
+        # no line outside of a hunk is longer than the first of its section, but for a hunk's header
+        # and binary data, which are short; a name in a tree has no limit of its own
+        self._longest = max((len(line) for _, line in headers), default=0) + _LONGEST_REST
         self._headers: Iterator[tuple[int, bytes]] = iter(headers)
         self._expected = next(self._headers, None)
         self._at = _At.AFTER_HUNK
@@ -111,8 +113,8 @@ class PatchWalk:
             self._count(self._rest[:1], 0, 1)
             self._rest = b""
             self._within_line = True
-        elif len(self._rest) > _LONGEST_HEADER:
-            raise ValueError(f"got a line of over {_LONGEST_HEADER} bytes outside of a hunk")
+        elif len(self._rest) > self._longest:
+            raise ValueError(f"got a line of over {self._longest} bytes outside of a hunk")
 
     def _count(self, marks: bytes, start: int, stop: int) -> None:
         """Consumes lines of the hunk: at most as many as are certain to be its own."""

@@ -3,23 +3,22 @@
 Every rule yields what is wrong; nothing that it yields means that the claim holds.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator
 
 from runner.model.review import (
+    EMPTY_TREE,
+    MAX_PACKET_BYTES,
     MAX_PACKETS,
     Cut,
     Manifest,
     PatchPart,
     ReviewRange,
-    Section,
     Segment,
 )
 from runner.policy.packets.frames import Overview
 from runner.policy.packets.manifest import OPAQUE_NAME
 from runner.policy.packets.visible import shown_text
 
-MAX_PACKET_BYTES = 16 * 1024 * 1024
 MOST_SHOWN = 20
 
 
@@ -29,6 +28,16 @@ def of_another_range(manifest: Manifest, span: ReviewRange) -> Iterator[str]:
         yield f"the packets are of {manifest.range.text}, expected {span.text}"
         if manifest.range.text == span.text:
             yield "the manifest names other trees than the commits have"
+
+
+def not_both_patches(manifest: Manifest) -> Iterator[str]:
+    """Whether the manifest has the two patches that a range has, as far as it can tell itself."""
+    ends = [(part.name, part.from_tree, part.to_tree) for part in manifest.patches]
+    empty = EMPTY_TREE[len(manifest.range.head)]
+    between = ends[1][2] if len(ends) > 1 else empty
+    span = manifest.range
+    if ends != [("range", span.base_tree, span.head_tree), ("intermediate", empty, between)]:
+        yield "the manifest doesn't have the patches of its range"
 
 
 def other_changes(manifest: Manifest, overview: Overview) -> Iterator[str]:
@@ -118,53 +127,19 @@ def missing_or_double(manifest: Manifest) -> Iterator[str]:
 
 def wrong_parts(manifest: Manifest) -> Iterator[str]:
     """Whether what is said to be part k of n of a hunk is followed by the part after it."""
-    previous = (0, 0)
+    part, parts, place = 0, 0, (0, 0, 0)  # of the segment before, and where the next byte is
     for number, segment in enumerate(manifest.segments, start=1):
         piece = segment.piece
-        now = (piece.part, piece.parts)
         if piece.cut is Cut.PARTIAL_HUNK and not 1 <= piece.part <= piece.parts:
             yield f"segment {number} is part {piece.part} of {piece.parts}"
-        if piece.cut is not Cut.PARTIAL_HUNK and now != (0, 0):
+        if piece.cut is not Cut.PARTIAL_HUNK and (piece.part, piece.parts) != (0, 0):
             yield f"segment {number} is {piece.cut}, and yet a part"
-        follows = now == (previous[0] + 1, previous[1])
-        if previous[0] != previous[1] and not follows:
+        goes_on = (piece.part, piece.parts) == (part + 1, parts)
+        if part != parts and not (goes_on and (piece.patch, piece.file, piece.offset) == place):
             yield f"segment {number} doesn't go on where the one before it ends"
-        if previous[0] == previous[1] and piece.part > 1:
+        if part == parts and piece.part > 1:
             yield f"segment {number} is part {piece.part} without the ones before it"
-        previous = now
-    if previous[0] != previous[1]:
+        part, parts = piece.part, piece.parts
+        place = (piece.patch, piece.file, piece.offset + piece.size)
+    if part != parts:
         yield "the last parts of a hunk are missing"
-
-
-def wrongly_shown(
-    manifest: Manifest, patch: int, sections: Sequence[Section], sizes: dict[int, int]
-) -> Iterator[str]:
-    """Whether exactly the binary parts are kept from the reader, and each file is named rightly.
-
-    Args:
-        manifest: The claim.
-        patch: Which patch.
-        sections: Of the patch that the packets hold.
-        sizes: Of each file that is binary by git's own account, the larger content's.
-    """
-    pieces = iter(
-        sorted(
-            (s.piece for s in manifest.segments if s.piece.patch == patch),
-            key=lambda piece: piece.offset,
-        )
-    )
-    piece = next(pieces, None)
-    for section in sections:
-        if section.opaque and any(size > sizes.get(section.file, -1) for size in section.declared):
-            yield f"file {section.file + 1} is binary, or larger, in the packets alone"
-        bounds = [section.offset, section.opaque_from, section.end]
-        for hidden, (start, end) in enumerate(pairwise(bounds)):
-            while piece is not None and piece.offset < end:
-                if (
-                    piece.offset < start
-                    or piece.offset + piece.size > end
-                    or piece.file != section.file
-                    or (piece.cut is Cut.OPAQUE) != bool(hidden)
-                ):
-                    yield f"the segment at byte {piece.offset} isn't what it is said to be"
-                piece = next(pieces, None)

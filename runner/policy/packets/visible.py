@@ -122,7 +122,11 @@ def fitting(data: bytes, room: int) -> int:
 
 
 def _characters_fitting(window: bytes, room: int) -> int:
-    """How many bytes the first characters have that are shown in at most ``room``."""
+    """How many bytes the first characters have that are shown in at most ``room``.
+
+    A character that ``window`` ends within isn't among them where more follows: its bytes by
+    themselves are shown as escapes, for which a full window leaves no room.
+    """
     text = window.decode("utf-8", "surrogateescape")
     low, high = 1, len(text)
     while low < high:
@@ -131,9 +135,6 @@ def _characters_fitting(window: bytes, room: int) -> int:
             low = middle
         else:
             high = middle - 1
-    # what may be the beginning of a character goes with its end
-    while low > 1 and low == len(text) and "\udcc2" <= text[low - 1] <= "\udcf4":
-        low -= 1
     return len(text[:low].encode("utf-8", "surrogateescape"))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.adapters.git.workcopy import resolve_revision
+from runner.adapters.git.workcopy import has_uncommitted, resolve_revision
 from runner.errors import ConfigurationError
 from tests.support.git_repos import commit, git, make_repo
 
@@ -68,3 +68,36 @@ def test_the_environment_of_a_hook_does_not_point_elsewhere(
     monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(other / ".git/objects"))
 
     assert resolve_revision(repo, "HEAD") == git(repo, "rev-parse", "HEAD")
+
+
+def test_what_no_commit_has_is_noticed(repo: Path) -> None:
+    assert has_uncommitted(repo) is False
+    commit(repo, {"a": "1\n", ".gitignore": "ignored\n"})
+    (repo / "ignored").write_text("x")
+    assert has_uncommitted(repo) is False
+    (repo / "a").write_text("22\n")
+    assert has_uncommitted(repo) is True
+    git(repo, "add", "a")
+    assert has_uncommitted(repo) is True
+    git(repo, "commit", "-q", "-m", "it")
+    (repo / "new").touch()
+    assert has_uncommitted(repo) is True
+
+
+def test_a_filter_of_the_repositorys_own_is_never_run(repo: Path, tmp_path: Path) -> None:
+    """Comparing a file's content would run it; ``.git/config`` may be somebody else's idea."""
+    commit(repo, {"a": "1\n", ".gitattributes": "a filter=evil\n"})
+    trap = tmp_path / "ran"
+    git(repo, "config", "filter.evil.clean", f"touch {trap}; cat")
+    for content in ("2\n", "1\n"):
+        (repo / "a").write_text(content)
+        assert has_uncommitted(repo) is None
+    assert not trap.exists()
+    git(repo, "status")
+    assert trap.exists()  # it would have
+
+
+def test_a_bare_or_empty_repository_has_no_answer(repo: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", "--bare", str(repo), "bare")
+    assert has_uncommitted(tmp_path / "bare") is None
+    assert has_uncommitted(make_repo(tmp_path / "empty")) is None

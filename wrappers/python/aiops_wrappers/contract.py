@@ -19,6 +19,7 @@ class Job:
         tmp: A private folder that vanishes.
         python: Absolute path of the interpreter for Python code of the target.
         environment: All of the environment, for the target's own scripts.
+        by_hand: Whether this is no job, but somebody at a terminal, and nothing confines.
     """
 
     checkout: Path
@@ -26,6 +27,7 @@ class Job:
     tmp: Path
     python: str
     environment: dict[str, str]
+    by_hand: bool = False
 
     @property
     def repo(self) -> str:

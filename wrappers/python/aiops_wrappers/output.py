@@ -62,6 +62,11 @@ class Output:
         os.close(self._fd)
 
 
+def say(line: str) -> None:
+    """Prints one line of a wrapper's own, made safe to show."""
+    print(shown(os.fsencode(line)))
+
+
 def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:

@@ -1,0 +1,1 @@
+"""Review bundles and packets: what both review wrappers have in common."""
