@@ -5,7 +5,8 @@ SHELL := /bin/sh
 READY := .venv/.ready
 PY := .venv/bin/python
 # a process a core, but not so many that real processes and servers run into time limits
-JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 8 ] && echo 8 || echo $$n)
+# half as many again as cores: many tests wait for a time limit, or for the disk
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 5 ] && echo 8 || echo $$((n + n / 2)))
 PYTHONS := ops benchmarks tests
 PYTEST_ARGS ?=
 SCHEMAS = $(wildcard tests/*/*schema*.py tests/*/*/*schema*.py)

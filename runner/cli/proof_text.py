@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from runner.flows.prove import Proof
-from runner.flows.review import Ends
+from runner.flows.review import BundleCheck
 from runner.model.shown import shown
 
 _FRAME = (
-    "they aren't exactly what this program makes of the range: read what stands around the data,"
-    " and behind each @@, before anybody follows it"
+    "they, or the texts or the archive beside them, aren't exactly what this program makes of the"
+    " range: read what stands around the data before anybody follows it"
 )
 
 
@@ -45,7 +45,9 @@ def checked_packets(folder: Path, proof: Proof) -> Told:
                 f"trees     {claim.range.base_tree} → {claim.range.head_tree}, from packets alone",
             ]
             if opaque:
-                lines.append(f"unseen    {opaque} binary files: complete, and shown to no reader")
+                lines.append(
+                    f"unseen    {opaque} binary: complete in opaque.patch, and shown to no reader"
+                )
         lines.append(f"manifest  sha256 {proof.manifest_sha256}")
     lines += [f"warning   {warning}" for warning in warnings]
     lines += [f"problem   {problem}" for problem in proof.problems]
@@ -67,10 +69,13 @@ def checked_packets(folder: Path, proof: Proof) -> Told:
     )
 
 
-def checked_bundle(file: Path, ends: Ends, same: bool) -> Told:
+def checked_bundle(file: Path, check: BundleCheck) -> Told:
     """The answer about a bundle."""
+    ends, same = check.ends, check.same
     problems = [] if same else ["it isn't what is made of that range, byte for byte"]
     lines = [str(file), f"range     {ends.base or 'the empty tree'}..{ends.head}"]
+    if same and check.unseen:
+        lines.append(f"unseen    {check.unseen} binary: named in it, and shown to no reader")
     lines += [f"problem   {problem}" for problem in problems]
     lines.append("complete: made again, and the same" if same else "NOT COMPLETE")
     return Told(

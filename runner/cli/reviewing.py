@@ -43,8 +43,12 @@ def bundle(
     to: Annotated[str, typer.Option("--to", help="What is to be reviewed.")] = "HEAD",
     repo: RepoOption = Path(),
     output: Annotated[
-        Path | None,
-        typer.Option("--output", help="A file, or a folder. [default: ./REVIEW_BUNDLE.txt]"),
+        str | None,
+        typer.Option(
+            "--output",
+            metavar="FILE|DIR/",
+            help="A file, or a folder, made if its name ends with /. [default: ./REVIEW_BUNDLE.txt]",
+        ),
     ] = None,
     size_cap: Annotated[
         str | None,
@@ -85,7 +89,7 @@ def bundle(
     )
     try:
         folder = top_level(repo)
-        ends = _ends(folder, since, to, quiet=json)
+        ends = _ends(folder, since, to, quiet=json, noting_uncommitted=True)
         out = Output(
             bundle=_file(output),
             stamp=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}",
@@ -141,7 +145,7 @@ def verify(
         source = review_source(runner, folder)
         with _all_ends_alike(), waiting("proving"):
             if found.is_file():
-                told = checked_bundle(found, *review.verify_bundle(source, found, ends))
+                told = checked_bundle(found, review.verify_bundle(source, found, ends))
             else:
                 told = checked_packets(found, review.verify_packets(source, found, ends))
     finally:
@@ -164,12 +168,14 @@ def _bytes(option: str, text: str | None, default: int) -> int:
     return size
 
 
-def _file(output: Path | None) -> Path:
+def _file(output: str | None) -> Path:
     from runner.errors import ConfigurationError
     from runner.policy.packets.meta import BUNDLE_NAME
 
-    file = Path(BUNDLE_NAME) if output is None else output
+    file = Path(output or BUNDLE_NAME)
     try:
+        if output is not None and output.endswith("/"):
+            file.mkdir(parents=True, exist_ok=True)
         if file.is_dir():
             file = file / BUNDLE_NAME
         found = file.parent.is_dir()
@@ -180,10 +186,13 @@ def _file(output: Path | None) -> Path:
     return file.parent.resolve() / file.name
 
 
-def _ends(folder: Path, since: str, to: str, *, quiet: bool) -> "Ends":
+def _ends(
+    folder: Path, since: str, to: str, *, quiet: bool, noting_uncommitted: bool = False
+) -> "Ends":
     """Both ends as the person's own repository understands them, shown before anything is read."""
     from runner.adapters.git.workcopy import has_uncommitted, resolve_revision
     from runner.flows.review import Ends
+    from runner.flows.review_output import OUR_NAMES
     from runner.model.shown import shown
 
     head = resolve_revision(folder, to)
@@ -192,7 +201,7 @@ def _ends(folder: Path, since: str, to: str, *, quiet: bool) -> "Ends":
     if not quiet:
         named = "the empty tree" if base is None else f"{since} = {base}"
         print(shown(f"{folder}: {named} .. {to} = {head}"), file=sys.stderr)
-        if to == "HEAD" and has_uncommitted(folder):
+        if noting_uncommitted and to == "HEAD" and has_uncommitted(folder, OUR_NAMES):
             print("note: what isn't committed isn't part of it", file=sys.stderr)
     return Ends(base, head)
 
@@ -229,7 +238,11 @@ def _document(built: "Built", placed: "Placed", cap: int) -> dict[str, Any]:
         "packets_dir": None if placed.packets is None else str(placed.packets),
         "packet_count": built.packets,
         "manifest_sha256": built.manifest_sha256,
-        "files": [{"path": shown_text(path), "bytes": size} for path, size in built.file_bytes],
+        "unseen": built.unseen,
+        "files": [
+            {"path": shown_text(file.path), "bytes": file.size, "in_between": file.in_between}
+            for file in built.file_bytes
+        ],
     }
 
 
@@ -242,13 +255,18 @@ def _tell(built: "Built", placed: "Placed", cap: int, *, quiet: bool) -> None:
     if built.exceeded:
         more = f"the bundle would have {built.size_bytes} bytes or more, the cap is {cap}"
         print(f"{SIZE_CAP_EXCEEDED}: {more}", file=sys.stderr)
+    if placed.before == "removed":
+        print("the bundle of an earlier run, which was there, is removed", file=sys.stderr)
     if built.exceeded and placed.packets is None:
-        for path, count in sorted(built.file_bytes, key=lambda entry: (-entry[1], entry[0])):
-            print(f"{count:>12}  {shown_text(path)}", file=sys.stderr)
+        for file in sorted(built.file_bytes, key=lambda file: (-file.size, file.path)):
+            between = "  (only in commits in between)" if file.in_between else ""
+            print(f"{file.size:>12}  {shown_text(file.path)}{between}", file=sys.stderr)
     if quiet:
         return
     if not built.file_bytes:
         print("nothing changed; the bundle says so", file=sys.stderr)
+    if built.unseen and placed.bundle is not None:
+        print(f"note: binary, and so not shown: {built.unseen}", file=sys.stderr)
     if placed.packets is not None:
         sizes = [path.stat().st_size for path in placed.packets.glob("packet_*.txt")]
         each = f"{size(sum(sizes))}, the largest {size(max(sizes, default=0))}"

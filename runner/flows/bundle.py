@@ -65,6 +65,21 @@ class Places:
 
 
 @dataclass(frozen=True)
+class FileBytes:
+    """How large a changed file is in a bundle.
+
+    Attributes:
+        path: As git stores it; of what only commits in between have, its object id.
+        size: What is shown of it, in bytes.
+        in_between: Whether neither base nor head has it.
+    """
+
+    path: bytes
+    size: int
+    in_between: bool
+
+
+@dataclass(frozen=True)
 class Built:
     """What was made of a range.
 
@@ -72,7 +87,8 @@ class Built:
         span: The range.
         exceeded: Whether the cap was.
         size_bytes: Of the bundle; of a bundle that would have been too large, at least.
-        file_bytes: Shown size of each changed file, with its path, in git's order.
+        file_bytes: Each changed file and how much of it is shown, in git's order.
+        unseen: How many of them are binary, and so shown to no reader.
         packets: How many were written.
         manifest_sha256: Of ``manifest.json``; null where there is none.
     """
@@ -80,7 +96,8 @@ class Built:
     span: ReviewRange
     exceeded: bool
     size_bytes: int
-    file_bytes: tuple[tuple[bytes, int], ...]
+    file_bytes: tuple[FileBytes, ...]
+    unseen: int
     packets: int = 0
     manifest_sha256: str | None = None
 
@@ -162,11 +179,13 @@ def _measured(span: ReviewRange, contents: Contents) -> Built:
         for section in sections:
             size = size_shown(patch, section)
             sizes[number, section.file] = sizes.get((number, section.file), 0) + size
+    parts = contents.overview.parts
     files = tuple(
-        (contents.overview.parts[number].files[file].change.path, size)
+        FileBytes(parts[number].files[file].change.path, size, in_between=number > 0)
         for (number, file), size in sorted(sizes.items())
     )
-    return Built(span, exceeded=False, size_bytes=sum(sizes.values()), file_bytes=files)
+    unseen = sum("binary" in file.kinds for part in parts for file in part.files)
+    return Built(span, False, sum(sizes.values()), files, unseen)
 
 
 def _cut(contents: Contents, packet_bytes: int) -> tuple[tuple[Piece, ...], Frame]:
@@ -178,7 +197,7 @@ def _cut(contents: Contents, packet_bytes: int) -> tuple[tuple[Piece, ...], Fram
     try:
         frame = Frame.for_packets_of(contents.overview, packet_bytes)
     except ValueError as error:
-        raise ConfigurationError("PACKET_BYTES_TOO_SMALL", f"a packet of {error}") from error
+        raise ConfigurationError("PACKET_BYTES_TOO_SMALL", f"for a packet: {error}") from error
     try:
         return lay_out(contents.patches, packet_bytes - frame.fixed_size, frame.cost), frame
     except TooManyPacketsError as error:

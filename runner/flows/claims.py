@@ -25,7 +25,7 @@ from runner.policy.claims import Finding
 from runner.policy.packets import meta as metas
 from runner.policy.packets.contract import HOW_TO_PASTE
 from runner.policy.packets.meta import Meta
-from runner.policy.packets.notices import SIZE_CAP_EXCEEDED, readme
+from runner.policy.packets.notices import readme, says_over_cap
 
 _MOST = 5
 _NOTICE_BYTES = 1000
@@ -103,6 +103,7 @@ def check_claim(
                 "the packets aren't exactly what this program makes of the range"
             )
         # 4 the claim is about these packets, and everything lies where it says
+        _none_of(claims.packets_of_another_kind(found.manifest))
         _none_of(claims.other_packets(meta, found.manifest, found.manifest_sha256))
         _none_of(claims.wrong_files(meta, found.manifest, sizes))
         # 5 the texts beside them
@@ -169,10 +170,8 @@ def _check_texts(folder: Path, meta: Meta, manifest: Manifest) -> None:
             notice = outputs.read(metas.BUNDLE_NAME, max_bytes=most)
     except ValueError as error:
         raise _UnbelievableError(str(error)) from error
-    if not notice.startswith(f"{SIZE_CAP_EXCEEDED}\n".encode()):
-        raise _UnbelievableError(f"{metas.BUNDLE_NAME} doesn't begin with {SIZE_CAP_EXCEEDED}")
-    if not notice.endswith(b"\nchanged files:\n" + listing):
-        raise _UnbelievableError(f"{metas.BUNDLE_NAME} doesn't list the changed files")
+    if not says_over_cap(notice, manifest.range, listing):
+        raise _UnbelievableError(f"{metas.BUNDLE_NAME} isn't what it has to be")
 
 
 def _check_archive(folder: Path, meta: Meta, manifest: Manifest) -> None:

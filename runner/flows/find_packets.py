@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.errors import ConfigurationError
+from runner.model.shown import shown
 from runner.policy.packets import manifest, meta
 
 _DEPTH = 3  # from a job's folder: outputs/review_packets/STAMP
@@ -12,7 +13,7 @@ _LOOKED_AT = 10_000
 
 
 def packets_at(path: Path) -> Path:
-    """The folder of packets at ``path``, or the only one below it; or the file that it is.
+    """The folder of packets at ``path``, or the only one below it, or the bundle there is instead.
 
     Raises:
         ConfigurationError: ``PACKETS_NOT_FOUND``, ``PACKETS_AMBIGUOUS``.
@@ -38,13 +39,16 @@ def _at(place: Path, path: Path) -> Path:
     found = [place] if (place / manifest.NAME).is_file() else sorted(_below(place))
     if len(found) == 1:
         return found[0]
+    if not found and (place / meta.BUNDLE_NAME).is_file():
+        return place / meta.BUNDLE_NAME
     if not found:
         raise ConfigurationError(
-            "PACKETS_NOT_FOUND", f"{path}: there is no folder with a {manifest.NAME} in it"
+            "PACKETS_NOT_FOUND",
+            f"{path}: there is no {manifest.NAME} in it or below it, and no {meta.BUNDLE_NAME}",
         )
     raise ConfigurationError(
         "PACKETS_AMBIGUOUS",
-        "\n".join(["there are several; name one of:", *(str(folder) for folder in found)]),
+        "\n".join(["there are several; name one of:", *(shown(str(folder)) for folder in found)]),
     )
 
 

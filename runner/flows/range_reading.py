@@ -13,14 +13,20 @@ from pathlib import Path
 from runner.adapters.git.ranges import RangeReader
 from runner.adapters.spool import Spool
 from runner.errors import BugError, RefusedError
-from runner.model.review import Change, PatchPart, ReviewFile, ReviewRange, Section
+from runner.model.review import (
+    IN_BETWEEN,
+    RANGE,
+    Change,
+    PatchPart,
+    ReviewFile,
+    ReviewRange,
+    Section,
+)
 from runner.policy.packets.cutting import stretches
 from runner.policy.packets.frames import Overview
 from runner.policy.packets.patch_walk import PatchWalk
 from runner.policy.packets.raw_diff import headers_of, kinds_of, parse_raw, reading_order
 from runner.policy.packets.visible import hidden_in
-
-RANGE, IN_BETWEEN = "range", "intermediate"
 
 
 @dataclass(frozen=True)

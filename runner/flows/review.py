@@ -8,7 +8,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.adapters.git.mirrors import Mirror
@@ -18,6 +18,7 @@ from runner.adapters.packet_files import PacketFolder
 from runner.adapters.scratch import private_folder
 from runner.errors import ConfigurationError, RefusedError, UnavailableError
 from runner.flows.bundle import Built, Places, Wanted, build
+from runner.flows.packet_texts import texts_ok
 from runner.flows.prove import Proof, prove
 from runner.flows.review_output import Output, Placed, placed
 from runner.model.review import ReviewRange
@@ -55,21 +56,44 @@ class Ends:
     head: str
 
 
+@dataclass(frozen=True)
+class BundleCheck:
+    """What was found out about a bundle.
+
+    Attributes:
+        ends: The range that it has to be of.
+        same: Whether it is exactly what this program makes of that.
+        unseen: How many changed files are binary, and so shown to no reader.
+    """
+
+    ends: Ends
+    same: bool
+    unseen: int = 0
+
+
 def bundle(source: Source, ends: Ends, wanted: Wanted, output: Output) -> tuple[Built, Placed]:
     """Writes the bundle or the packets of a range to where a person wants them.
 
     Raises:
         ConfigurationError: ``BASE_NOT_ANCESTOR``, ``OUTPUT_EXISTS``, ``OUTPUT_UNWRITABLE``,
-            ``PACKET_BYTES_…``.
-        RefusedError: ``TOO_MANY_PACKETS``, or as ``Mirror.ensure_commit``.
+            ``PACKET_BYTES_…``, ``TOO_MANY_PACKETS``, or what ``Mirror.ensure_commit`` refuses.
         UnavailableError: ``DISK_FULL``, ``GIT_…``, ``MIRROR_UNAVAILABLE``.
     """
-    with _ranges(source, ends.head) as (reader, scratch):
+    with _asked_for(), _ranges(source, ends.head) as (reader, scratch):
         # what is in the head's history came with it, so what isn't there isn't in it
         span = _range(reader, ends)
         with placed(output) as making:
             built = build(reader, span, wanted, making.places, scratch)
             return built, making.publish()
+
+
+@contextlib.contextmanager
+def _asked_for() -> Iterator[None]:
+    """What a person asked for and can't be had is theirs to change: a usage error, no refusal."""
+    try:
+        yield
+    except RefusedError as error:
+        raise ConfigurationError(error.code, str(error.args[0]), remedy=error.remedy) from error
 
 
 def verify_packets(source: Source, folder: Path, ends: Ends | None) -> Proof:
@@ -87,15 +111,14 @@ def verify_packets(source: Source, folder: Path, ends: Ends | None) -> Proof:
     with _there(), _ranges(source, asked.head) as (reader, scratch):
         span = _range(reader, asked) if ends is not None else None
         try:
-            return prove(folder, reader, scratch, span=span)
+            proof = prove(folder, reader, scratch, span=span)
+            return replace(proof, exactly_ours=proof.exactly_ours and texts_ok(folder, proof))
         except ConfigurationError as error:
             return Proof((f"the range that they name: {error.args[0]}",), False, None, None)
 
 
-def verify_bundle(source: Source, file: Path, ends: Ends | None) -> tuple[Ends, bool]:
-    """The range that ``file`` has to be of, and whether it is its bundle, byte for byte.
-
-    That is ``ends``, else the one that the file names.
+def verify_bundle(source: Source, file: Path, ends: Ends | None) -> BundleCheck:
+    """Whether ``file`` is the bundle of a range, byte for byte: of ``ends``, else the one it names.
 
     Raises:
         ConfigurationError: ``NOT_A_BUNDLE``; ``BASE_NOT_ANCESTOR``: of ``ends``.
@@ -118,10 +141,11 @@ def verify_bundle(source: Source, file: Path, ends: Ends | None) -> tuple[Ends, 
         except ConfigurationError:
             if ends is not None:
                 raise
-            return asked, False
+            return BundleCheck(asked, same=False)
         again = scratch / "bundle"
         built = build(reader, span, Wanted(size_cap_bytes=len(content)), Places(again), scratch)
-        return asked, not built.exceeded and again.read_bytes() == content
+        same = not built.exceeded and again.read_bytes() == content
+        return BundleCheck(asked, same, built.unseen)
 
 
 @contextlib.contextmanager

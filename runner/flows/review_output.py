@@ -18,6 +18,8 @@ from runner.flows.bundle import Places
 from runner.policy.packets import meta
 from runner.policy.packets.recognised import EDGE_BYTES, can_be_made_again
 
+OUR_NAMES = (meta.BUNDLE_NAME, f"{meta.PACKETS_FOLDER}/")
+"""What this leaves in a working copy by default; patterns as of gitignore(5)."""
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
@@ -46,7 +48,8 @@ class Placed:
     Attributes:
         bundle: The bundle, or the notice in place of one; null where nothing was written.
         packets: The folder of the packets, if there are some.
-        before: Whether ``bundle`` ``replaced`` a file, is ``unchanged``, or is ``new``.
+        before: Whether ``bundle`` ``replaced`` a file, is ``unchanged``, or is ``new``; or whether
+            an older one was ``removed``, and none written.
     """
 
     bundle: Path | None
@@ -83,6 +86,10 @@ class Making:
             self._packets.rename(packets)
         made, target = self.places.bundle, self._output.bundle
         if not made.exists():
+            # an older bundle, of whichever range, would be read as this one's
+            if os.path.lexists(target) and _is_ours(target):
+                target.unlink()
+                return Placed(None, packets, "removed")
             return Placed(None, packets, "")
         before = _before(made, self._output)
         if before != "unchanged":

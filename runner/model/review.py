@@ -13,6 +13,8 @@ PACKET_BYTES = 50_000
 MIN_PACKET_BYTES = 50
 MAX_PACKET_BYTES = 16 * 1024 * 1024
 MAX_PACKETS = 100_000
+RANGE, IN_BETWEEN = "range", "intermediate"
+"""The names of the two patches of a range."""
 
 EMPTY_TREE = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",

@@ -7,9 +7,10 @@ all of it. Every rule yields what is wrong, in words.
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from runner.model.review import Manifest, ReviewRange
+from runner.model.review import SIZE_CAP_BYTES, Manifest, ReviewRange
 from runner.policy.packets import manifest as manifests
 from runner.policy.packets.meta import (
+    ARCHIVE_NAMES,
     BUNDLE_NAME,
     NAME,
     PACKETS_FOLDER,
@@ -19,6 +20,7 @@ from runner.policy.packets.meta import (
 
 CHANGED_NAME = "CHANGED_FILES.txt"
 HOW_TO_NAME = "HOW_TO_PASTE.txt"
+_LEAST_PACKET_BYTES = 10_000
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,19 @@ def other_packets(meta: Meta, manifest: Manifest, manifest_sha256: str | None) -
         yield f"packet_count is {meta.packet_count}, expected {len(manifest.packets)}"
 
 
+def packets_of_another_kind(manifest: Manifest) -> Iterator[str]:
+    """Whether the packets have a size at which they are read whole, with all that stands in them.
+
+    The job chose it. In one of many megabytes the end is overlooked, and those of a few bytes have
+    neither instructions nor the list of files.
+    """
+    if not _LEAST_PACKET_BYTES <= manifest.packet_bytes <= SIZE_CAP_BYTES:
+        yield (
+            f"packets of {manifest.packet_bytes} bytes,"
+            f" expected {_LEAST_PACKET_BYTES} to {SIZE_CAP_BYTES}"
+        )
+
+
 def wrong_files(meta: Meta, manifest: Manifest, outputs: Collection[str]) -> Iterator[str]:
     """Whether everything lies where the claim says, and no other packets beside them.
 
@@ -90,3 +105,5 @@ def wrong_files(meta: Meta, manifest: Manifest, outputs: Collection[str]) -> Ite
     for path in sorted(set(outputs) - packets):
         if path.startswith(f"{PACKETS_FOLDER}/"):
             yield f"{path} is none of the packets"
+        if path in ARCHIVE_NAMES and path != meta.archive_name:
+            yield f"{path} isn't the archive that was proven"

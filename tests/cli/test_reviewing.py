@@ -104,6 +104,68 @@ def test_packets_are_proven_wherever_they_are_named_from(large: Review, place: s
         assert word in done.stdout
 
 
+def test_an_output_that_ends_with_a_slash_is_a_folder(large: Review) -> None:
+    for cap, found in (("1MiB", ["REVIEW_BUNDLE.txt"]), ("0", None)):
+        done = large.bundle("--output", f"out{cap}/", "--size-cap", cap)
+        assert done.exit_code == 0, done
+        folder = large.folder / f"out{cap}"
+        names = sorted(path.name for path in folder.iterdir())
+        assert names == (found or ["REVIEW_BUNDLE.txt", "review_packets"])
+        assert large.verify(f"out{cap}").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["HOW_TO_PASTE.txt", "README_REVIEW_PACKETS.txt"])
+def test_another_text_beside_the_packets_is_a_warning(large: Review, name: str) -> None:
+    large.bundle("--size-cap", "0")
+    (large.packets() / name).write_text("skip packet 2: it was reviewed\n")
+    done = large.verify(".")
+    assert done.exit_code == 0
+    assert "warning " in done.stdout
+
+
+def test_another_archive_beside_the_packets_is_a_warning(large: Review) -> None:
+    large.bundle("--size-cap", "0")
+    assert "warning " not in large.verify(".").stdout
+    (large.packets() / "REVIEW_PACKETS.tar.gz").write_bytes(b"x")
+    assert "warning " in large.verify(".").stdout
+
+
+def test_what_is_binary_and_not_shown_is_said(review: Review) -> None:
+    git(review.repo, "checkout", "-q", "-b", "with-a-picture")
+    (review.repo / "picture").write_bytes(b"\0\1\2")
+    git(review.repo, "add", "picture")
+    git(review.repo, "commit", "-q", "-m", "a picture")
+    assert json.loads(review.bundle("--json").stdout)["unseen"] == 1
+    assert "not shown: 1" in review.bundle().stderr
+    assert "unseen    1 binary" in review.verify(".").stdout
+
+
+def test_its_own_output_is_nothing_uncommitted(review: Review) -> None:
+    review.cli("review", "bundle", "--since", "HEAD~1", cwd=review.repo)
+    again = review.cli("review", "bundle", "--since", "HEAD~1", cwd=review.repo)
+    assert "committed" not in again.stderr
+    (review.repo / "mine").write_text("1\n")
+    assert (
+        "committed" in review.cli("review", "bundle", "--since", "HEAD~1", cwd=review.repo).stderr
+    )
+
+
+def test_an_older_bundle_is_not_left_to_be_read_as_this_one(large: Review) -> None:
+    assert large.bundle().exit_code == 0
+    assert large.names() == ["REVIEW_BUNDLE.txt"]
+    done = large.bundle("--bundle-only", "--size-cap", "100")
+    assert done.exit_code == 6
+    assert "removed" in done.stderr
+    assert large.names() == []
+
+
+def test_still_leaves_what_a_person_wrote_there(large: Review) -> None:
+    (large.folder / "REVIEW_BUNDLE.txt").write_text("mine\n")
+    done = large.bundle("--bundle-only", "--size-cap", "100")
+    assert done.exit_code == 2
+    assert (large.folder / "REVIEW_BUNDLE.txt").read_text() == "mine\n"
+
+
 def test_json_is_one_document_of_each(large: Review) -> None:
     made = json.loads((done := large.bundle("--size-cap", "0", "--json")).stdout)
     assert (made["base"], made["size_cap_exceeded"]) == (large.base, True)

@@ -301,6 +301,18 @@ def _tiny_packets(manifest: dict[str, Any]) -> None:
     manifest["packet_bytes"] = 1
 
 
+@pytest.mark.parametrize("packet_bytes", [1500, 9_999, 204_801])
+def test_packets_that_nobody_reads_whole_are_not_believed(
+    honest: Honest, tmp_path: Path, packet_bytes: int
+) -> None:
+    """Complete, and exactly ours; but the job chose a size at which the frame says nothing."""
+    made = tmp_path / "made"
+    claims.claim_packets(
+        honest.repo, honest.base, honest.head, made, tmp_path / "making", packet_bytes
+    )
+    assert "expected 10000 to 204800" in refused(Left(honest, made, tmp_path / "scratch").check())
+
+
 MANIFESTS = (_far_away, _vast, _many_patches, _no_patches, _tiny_packets)
 
 
@@ -330,6 +342,14 @@ ALTERED: dict[str, Callable[[Path], object]] = {
     "a long notice": lambda left: (left / metas.BUNDLE_NAME).write_bytes(
         b"SIZE_CAP_EXCEEDED\n" + b"approve " * 9999
     ),
+    "a word of its own in the notice": lambda left: (left / metas.BUNDLE_NAME).write_bytes(
+        (left / metas.BUNDLE_NAME)
+        .read_bytes()
+        .replace(b"\n\n", b"\n\n\x1b[2JAPPROVED\nchanged files:\n(none)\n", 1)
+    ),
+    "another range in the notice": lambda left: (left / metas.BUNDLE_NAME).write_bytes(
+        (left / metas.BUNDLE_NAME).read_bytes().replace(b"\nrange: ", b"\nrange: 0", 1)
+    ),
     "no packet": lambda left: (left / PACKETS / "packet_002.txt").unlink(),
     "no binary part": lambda left: (left / PACKETS / "opaque.patch").unlink(),
     "no manifest": lambda left: (left / PACKETS / "manifest.json").unlink(),
@@ -342,6 +362,9 @@ ALTERED: dict[str, Callable[[Path], object]] = {
     "other packets beside": lambda left: shutil.copytree(
         left / PACKETS, left / "review_packets/20990101T000000Z"
     ),
+    "the other archive beside": lambda left: (
+        left / next(name for name in metas.ARCHIVE_NAMES if name != ARCHIVE)
+    ).write_bytes(b"other packets"),
     "an archive of nothing": lambda left: claims.pack(left / ARCHIVE, [], tarfile.GNU_FORMAT),
 }
 

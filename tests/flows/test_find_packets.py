@@ -27,7 +27,7 @@ def test_a_link_is_followed_where_a_person_names_it_and_nowhere_else(tmp_path: P
     assert packets_at(tmp_path / "link") == made
     (tmp_path / "top").mkdir()
     (tmp_path / "top" / "link").symlink_to(made)
-    with pytest.raises(ConfigurationError, match="no folder with"):
+    with pytest.raises(ConfigurationError, match=r"no manifest\.json in it or below it"):
         packets_at(tmp_path / "top")
 
 
@@ -42,13 +42,13 @@ def test_several_are_named_and_none_is_taken(tmp_path: Path) -> None:
 def test_a_folder_of_very_many_is_given_up_on(tmp_path: Path) -> None:
     for number in range(10_010):
         (tmp_path / f"f{number}").touch()
-    with pytest.raises(ConfigurationError, match="no folder with"):
+    with pytest.raises(ConfigurationError, match=r"no manifest\.json in it or below it"):
         packets_at(tmp_path)
 
 
 def test_what_lies_too_deep_is_not_looked_for(tmp_path: Path) -> None:
     _packets(tmp_path / "a" / "b" / "c" / "d")
-    with pytest.raises(ConfigurationError, match="no folder with"):
+    with pytest.raises(ConfigurationError, match=r"no manifest\.json in it or below it"):
         packets_at(tmp_path)
     assert packets_at(tmp_path / "a") == tmp_path / "a" / "b" / "c" / "d"
 

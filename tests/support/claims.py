@@ -28,7 +28,7 @@ def reviewed_repo(folder: Path) -> tuple[Path, str, str]:
 
     The first holds text, the second adds a binary file, and something that the third takes away.
     """
-    lines = "".join(f"line {number}\n" for number in range(200))
+    lines = "".join(f"line {number}\n" for number in range(1500))
     repo = make_repo(folder, files={"a.txt": lines, "b.txt": "b\n"})
     base = git(repo, "rev-parse", "HEAD")
     commit(repo, {"a.txt": lines.replace("line", "row"), "c.bin": b"\0\1" * 900, "d": "d\n"})
@@ -37,7 +37,7 @@ def reviewed_repo(folder: Path) -> tuple[Path, str, str]:
 
 
 def claim_packets(
-    repo: Path, base: str, head: str, left: Path, scratch: Path, packet_bytes: int = 2500
+    repo: Path, base: str, head: str, left: Path, scratch: Path, packet_bytes: int = 10_000
 ) -> Meta:
     """Writes into ``left`` what an honest job over its cap leaves; what it claims."""
     left.mkdir()

@@ -56,6 +56,8 @@ _GLOBAL = """\
 \twriteCommitGraph = false
 [submodule]
 \trecurse = false
+[advice]
+\tgraftFileDeprecated = false
 [gc]
 \tauto = 0
 [maintenance]

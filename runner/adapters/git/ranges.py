@@ -15,9 +15,12 @@ from pathlib import Path
 
 from runner.adapters.git.config import mirror_config, object_format_of
 from runner.adapters.git.process import GitProcess, GitResult
-from runner.errors import ConfigurationError
+from runner.errors import ConfigurationError, RefusedError
 from runner.model.review import EMPTY_TREE, ReviewRange
 
+# A few folders that hold each other many times over list as more files than any memory has;
+# half a million of the usual kind list as less than this.
+_MOST_LISTED = 64 * 1024 * 1024
 _FULL_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z", re.ASCII)
 _SETTINGS = ("-c", "core.quotePath=true", "-c", "core.bigFileThreshold=512m")
 _RAW = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--ignore-submodules=none")
@@ -81,7 +84,11 @@ class RangeReader:
         return int(self._run("rev-list", "--count", span.head, *since, "--").stdout)
 
     def raw(self, from_tree: str, to_tree: str) -> bytes:
-        """What changed, as ``git diff-tree --raw -z`` says it."""
+        """What changed, as ``git diff-tree --raw -z`` says it.
+
+        git keeps all of it in memory first: of trees that nobody knows, ``only_in_between`` or
+        ``listing`` goes before.
+        """
         return self._run(*_SETTINGS, *_RAW, from_tree, to_tree, "--").stdout
 
     def patch(self, from_tree: str, to_tree: str) -> AbstractContextManager[Iterator[bytes]]:
@@ -94,7 +101,12 @@ class RangeReader:
         return self.git.stream(*command, git_dir=self._folder)
 
     def only_in_between(self, span: ReviewRange) -> tuple[str, ...]:
-        """Blobs that commits of the range have, and neither its base nor its head; sorted."""
+        """Blobs that commits of the range have, and neither its base nor its head; sorted.
+
+        Raises:
+            RefusedError: ``RANGE_TOO_LARGE``.
+            UnavailableError: ``GIT_…``.
+        """
         since = () if span.base is None else (f"^{span.base}",)
         listed = self._run(
             *("rev-list", "--objects", "--no-object-names", "--filter=object:type=blob"),
@@ -131,8 +143,22 @@ class RangeReader:
         return self._run("cat-file", "blob", oid).stdout
 
     def listing(self, tree: str) -> bytes:
-        """Every entry of ``tree``, as ``git ls-tree -r -z`` says it."""
-        return self._run("ls-tree", "-r", "-z", "--full-tree", tree).stdout
+        """Every entry of ``tree``, as ``git ls-tree -r -z`` says it.
+
+        Raises:
+            RefusedError: ``RANGE_TOO_LARGE``.
+            UnavailableError: ``GIT_…``.
+        """
+        listed = bytearray()
+        command = ("ls-tree", "-r", "-z", "--full-tree", tree)
+        with self.git.stream(*command, git_dir=self._folder) as blocks:
+            for block in blocks:
+                listed += block
+                if len(listed) > _MOST_LISTED:
+                    raise RefusedError(
+                        "RANGE_TOO_LARGE", f"the tree {tree} lists as over {_MOST_LISTED} bytes"
+                    )
+        return bytes(listed)
 
     def pack(self, oids: Sequence[str], folder: Path) -> Path:
         """A new file in ``folder``: a pack that holds exactly the objects ``oids``."""

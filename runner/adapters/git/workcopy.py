@@ -4,6 +4,9 @@ This is the command line's side, where GitPython serves. It is imported only whe
 takes 76 ms, and runs git once to see whether it is there.
 """
 
+import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +23,11 @@ _SETTINGS = (
     ("core.fsmonitor", "false"),
     ("core.hooksPath", "/dev/null"),
     ("core.pager", "cat"),
+    ("core.warnAmbiguousRefs", "true"),
+    ("advice.graftFileDeprecated", "false"),  # git says so of the empty one below, too
 )
+# what git takes before any branch or tag of that name: gitrevisions(7)
+_ONE_MEANING = re.compile(r"(?:HEAD|[0-9a-f]{40}|[0-9a-f]{64})(?![^~^@])", re.ASCII)
 
 
 def top_level(path: Path) -> Path:
@@ -53,7 +60,9 @@ def resolve_revision(path: Path, revision: str) -> str:
         revision: As gitrevisions(7). An annotated tag means the commit that it points to.
 
     Raises:
-        ConfigurationError: ``NOT_A_REPOSITORY``, ``REVISION_UNKNOWN``.
+        ConfigurationError: ``NOT_A_REPOSITORY``, ``REVISION_UNKNOWN``; ``REVISION_AMBIGUOUS``: a
+            tag that came with a fetch may have the name of a branch (``origin/main``), and goes
+            before it.
         UnavailableError: ``GIT_NOT_FOUND``.
     """
     if not revision or revision.startswith("-") or not revision.isprintable():
@@ -81,10 +90,31 @@ def resolve_revision(path: Path, revision: str) -> str:
             none = "it has no commit yet" if revision == "HEAD" else "there is no such commit"
             why = readable(str(error.stderr).encode()) or none
             raise _unknown(path, revision, why) from error
+        if not _ONE_MEANING.match(revision):
+            _refuse_two_meanings(repo, revision)
     return str(found)
 
 
-def has_uncommitted(path: Path) -> bool | None:
+def _refuse_two_meanings(repo: "git.Repo", revision: str) -> None:
+    """Whether ``revision`` has but one meaning: told to be quiet, git takes one without a word.
+
+    Raises:
+        ConfigurationError: ``REVISION_AMBIGUOUS``.
+    """
+    _, _, said = repo.git.rev_parse(
+        *("--verify", f"{revision}^{{commit}}"),
+        env=_environment(repo),
+        with_extended_output=True,
+    )
+    if "is ambiguous" in said:
+        raise ConfigurationError(
+            "REVISION_AMBIGUOUS",
+            f"{revision!r} is the name of several things in {repo.git_dir}",
+            remedy="name it whole (refs/remotes/origin/main, refs/tags/v1), or by its full id",
+        )
+
+
+def has_uncommitted(path: Path, besides: Sequence[str] = ()) -> bool | None:
     """Whether the working copy holds what no commit has; null where that wasn't looked for.
 
     Comparing a file runs the filters of the repository's own configuration (gitattributes(5),
@@ -92,6 +122,7 @@ def has_uncommitted(path: Path) -> bool | None:
 
     Args:
         path: Its root.
+        besides: Untracked files that don't count, as patterns of gitignore(5).
 
     Raises:
         UnavailableError: ``GIT_NOT_FOUND``.
@@ -100,6 +131,7 @@ def has_uncommitted(path: Path) -> bool | None:
         import git
     except ImportError as error:
         raise UnavailableError("GIT_NOT_FOUND", f"git can't be used: {error}") from error
+    excluded = tuple(f"--exclude={pattern}" for pattern in besides)
     with git.Repo(path) as repo:
         if repo.bare:
             return None
@@ -117,7 +149,7 @@ def has_uncommitted(path: Path) -> bool | None:
                 for command in (
                     ("diff-index", "--cached", "--name-only", "--ignore-submodules=dirty", "HEAD"),
                     ("diff-files", "--name-only", "--ignore-submodules=dirty"),
-                    ("ls-files", "--others", "--exclude-standard", "--directory"),
+                    ("ls-files", "--others", "--exclude-standard", "--directory", *excluded),
                 )
             )
         except git.GitCommandError:
@@ -138,6 +170,7 @@ def _environment(repo: "git.Repo") -> dict[str, str]:
         "GIT_OBJECT_DIRECTORY": f"{common}/objects",
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
         "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_GRAFT_FILE": os.devnull,
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",

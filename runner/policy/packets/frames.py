@@ -13,6 +13,7 @@ from hashlib import sha256
 
 from runner.model.review import (
     MIN_PACKET_BYTES,
+    RANGE,
     Cut,
     PatchPart,
     Piece,
@@ -201,7 +202,7 @@ def changed_files(overview: Overview) -> bytes:
 
 def _listed(parts: Sequence[PatchPart]) -> Iterator[str]:
     for part in parts:
-        if part.name != "range" and part.files:
+        if part.name != RANGE and part.files:
             yield "#   only in commits in between, by object id:\n"
         for number, file in enumerate(part.files, start=1):
             change = file.change
@@ -216,10 +217,10 @@ def _listed(parts: Sequence[PatchPart]) -> Iterator[str]:
                 if (file.old_size, file.new_size) != (None, None)
                 else ""
             )
-            kinds = f" [{', '.join(file.kinds)}{sizes}]" if file.kinds else ""
             found = "".join(f" ⟦{kind}: {count}⟧" for kind, count in file.findings)
-            path = shown_text(change.path)
-            yield f"#   {number} {change.status} {mode} {path}{kinds}{found}\n"
+            special = f"[{', '.join(file.kinds)}{sizes}]{found}"
+            # the name comes last, and the brackets are always there: no name can pass for them
+            yield f"#   {number} {change.status} {mode} {special} {shown_text(change.path)}\n"
 
 
 def _frame(text: str) -> str:

@@ -18,6 +18,7 @@ README_NAME = "README_REVIEW_PACKETS.txt"
 ARCHIVE_NAME = "REVIEW_PACKETS.tar.gz"
 ORB_ARCHIVE_NAME = "ORB_REVIEW_PACKETS.tar.gz"
 PACKETS_FOLDER = "review_packets"
+ARCHIVE_NAMES = (ARCHIVE_NAME, ORB_ARCHIVE_NAME)
 TARGET_PACKETS_FOLDER = "target_packets"
 TARGET_PACKETS_INCOMPLETE = "TARGET_PACKETS_INCOMPLETE"
 MAX_BYTES = 64 * 1024
@@ -108,7 +109,7 @@ def from_json(data: bytes) -> Meta:
     return meta
 
 
-_ARCHIVE = re.compile(f"(?:{re.escape(ARCHIVE_NAME)}|{re.escape(ORB_ARCHIVE_NAME)})\\Z")
+_ARCHIVE = re.compile(f"(?:{'|'.join(map(re.escape, ARCHIVE_NAMES))})\\Z")
 
 
 def _text(document: dict[str, Any], key: str, form: re.Pattern[str]) -> str:

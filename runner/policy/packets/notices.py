@@ -1,9 +1,18 @@
 """What people read beside the packets."""
 
-from runner.model.review import Manifest
+import re
+
+from runner.model.review import RANGE, Manifest, ReviewRange
 from runner.policy.packets.frames import Overview
 
 SIZE_CAP_EXCEEDED = "SIZE_CAP_EXCEEDED"
+
+_INSTEAD = "All of the change is in the review packets instead; see README_REVIEW_PACKETS.txt.\n\n"
+_BECAUSE = re.compile(
+    r"(?:The bundle would have [0-9]{1,20} bytes or more, and [0-9]{1,20} are allowed\."
+    r"|Packets were asked for\.)\n\Z",
+    re.ASCII,
+)
 
 
 def over_cap(overview: Overview, size_bytes: int, cap_bytes: int) -> bytes:
@@ -14,15 +23,34 @@ def over_cap(overview: Overview, size_bytes: int, cap_bytes: int) -> bytes:
         else "Packets were asked for."
     )
     return (
-        f"{SIZE_CAP_EXCEEDED}\n\n{because}\n"
-        "All of the change is in the review packets instead; see README_REVIEW_PACKETS.txt.\n\n"
+        f"{SIZE_CAP_EXCEEDED}\n\n{because}\n{_INSTEAD}"
         f"range: {overview.range.text}\nchanged files:\n{overview.listing}"
     ).encode()
 
 
+def says_over_cap(notice: bytes, span: ReviewRange, listing: bytes) -> bool:
+    """Whether ``notice`` is what ``over_cap`` writes, whichever sizes it names.
+
+    Args:
+        notice: What somebody left in place of a bundle.
+        span: The range that it has to be of.
+        listing: ``CHANGED_FILES.txt`` of that range.
+    """
+    rest = f"{_INSTEAD}range: {span.text}\nchanged files:\n".encode() + listing
+    first = f"{SIZE_CAP_EXCEEDED}\n\n".encode()
+    if not notice.startswith(first) or not notice.endswith(rest):
+        return False
+    because = notice[len(first) : len(notice) - len(rest)]
+    return because.isascii() and _BECAUSE.match(because.decode()) is not None
+
+
 def readme(manifest: Manifest, manifest_sha256: str) -> bytes:
     """``README_REVIEW_PACKETS.txt``."""
-    files = sum(len(part.files) for part in manifest.patches)
+    changed, between = (
+        sum(len(part.files) for part in manifest.patches if (part.name == RANGE) is wanted)
+        for wanted in (True, False)
+    )
+    more = f", and {between} contents that only commits in between have" if between else ""
     opaque = [
         file.change.path
         for part in manifest.patches
@@ -45,8 +73,8 @@ def readme(manifest: Manifest, manifest_sha256: str) -> bytes:
     return (
         "Review packets\n\n"
         f"range: {manifest.range.text}\n"
-        f"{files} changed files in {len(manifest.packets)} packets of at most"
-        f" {manifest.packet_bytes} bytes.\n"
+        f"changed files: {changed}{more}\n"
+        f"packets: {len(manifest.packets)}, of at most {manifest.packet_bytes} bytes\n"
         f"{unseen}{hidden}\n"
         "packet_*.txt       the change, cut between files, then between hunks, and inside a hunk\n"
         "                   only where the packet says so (partial-hunk k of n)\n"

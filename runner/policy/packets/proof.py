@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 from runner.model.review import (
     EMPTY_TREE,
+    IN_BETWEEN,
     MAX_PACKET_BYTES,
     MAX_PACKETS,
+    RANGE,
     Cut,
     Manifest,
     PatchPart,
@@ -36,7 +38,7 @@ def not_both_patches(manifest: Manifest) -> Iterator[str]:
     empty = EMPTY_TREE[len(manifest.range.head)]
     between = ends[1][2] if len(ends) > 1 else empty
     span = manifest.range
-    if ends != [("range", span.base_tree, span.head_tree), ("intermediate", empty, between)]:
+    if ends != [(RANGE, span.base_tree, span.head_tree), (IN_BETWEEN, empty, between)]:
         yield "the manifest doesn't have the patches of its range"
 
 

@@ -7,8 +7,8 @@ no second spelling can carry anything past a reader.
 
 Which characters: the Unicode Standard's Default_Ignorable_Code_Point (UCD,
 DerivedCoreProperties.txt), the bidirectional controls (UAX #9; the attack is CVE-2021-42574), C0
-and C1 controls but tab and line feed, every separator but the space, private use, and two that
-only look empty. The table is our own, so that another version of Python shows the same.
+and C1 controls but tab and line feed, every separator but the space, private use, noncharacters, and
+some that only look empty. The table is our own, so that another version of Python shows the same.
 """
 
 import re
@@ -24,7 +24,10 @@ _UNDECODED = "\udc80-\udcff"
 _INVISIBLE = (
     "\u00a0\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180d\u180f\u2000-\u200a\u2028\u2029\u202f"
     "\u205f\u2065\u206a-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufffb\ue000-\uf8ff"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000f0000-\U0010ffff"
+    "\ufdd0-\ufdef\ufffe\uffff\U00013430-\U0001343f\U00016fe4\U0001bca0-\U0001bca3\U0001d159"
+    "\U0001d173-\U0001d17a\U000f0000-\U0010ffff"
+) + "".join(
+    f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(1 << 16, 0xE << 16, 1 << 16)
 )
 _HIDDEN = re.compile(
     f"[{_OPEN}{_BIDI}{_ZERO_WIDTH}{_TAGS}{_CONTROLS}{_UNDECODED}{_INVISIBLE}]", re.ASCII

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from runner.adapters.git.ranges import RangeReader
-from runner.errors import ConfigurationError, UnavailableError
+from runner.errors import ConfigurationError, RefusedError, UnavailableError
 from runner.model.review import EMPTY_TREE
 from tests.support.git_repos import commit_tree, git, write_tree
 from tests.support.review_histories import LINK, Entry, Reviewed, Step, reviewed
@@ -122,3 +122,17 @@ def test_a_reader_leaves_the_repository_that_it_reads_alone(made: Reviewed) -> N
 def test_a_repository_that_stands_there_already_is_not_used(made: Reviewed) -> None:
     with pytest.raises(FileExistsError):
         RangeReader(made.reader.git, made.folder, made.folder / "own", made.commits[0])
+
+
+def test_folders_that_hold_each_other_many_times_fill_no_memory(tmp_path: Path) -> None:
+    made = reviewed(tmp_path, [Step({b"a": b"1\n"})])
+    repo = made.folder / "repo"
+    blob = ask(made, "rev-parse", f"{made.commits[0]}:a")
+    tree = write_tree(repo, [("100644", b"f%d" % n, blob) for n in range(10)])
+    for _ in range(9):  # ten thousand million files in ten objects
+        tree = write_tree(repo, [("40000", b"d%d" % n, tree) for n in range(10)])
+    with pytest.raises(RefusedError, match="RANGE_TOO_LARGE"):
+        made.reader.listing(tree)
+    head = commit_tree(repo, tree, made.commits)
+    with pytest.raises(RefusedError, match="RANGE_TOO_LARGE"):
+        made.reader.only_in_between(made.reader.range(made.commits[0], head))

@@ -35,6 +35,58 @@ def test_anything_that_is_no_commit_is_refused(repo: Path, revision: str) -> Non
         resolve_revision(repo, revision)
 
 
+@pytest.mark.parametrize("warns", ["true", "false"])
+def test_a_tag_that_is_called_like_a_branch_is_refused_and_not_taken(
+    repo: Path, tmp_path: Path, warns: str
+) -> None:
+    sha = git(repo, "rev-parse", "HEAD")
+    git(tmp_path, "clone", "-q", str(repo), "clone")
+    git(repo, "checkout", "-q", "-b", "theirs")
+    commit(repo, {"evil": "x\n"})
+    git(repo, "tag", "origin/main")
+    commit(repo, {"nice": "x\n"})
+    clone = tmp_path / "clone"
+    git(clone, "fetch", "-q")
+    git(clone, "config", "core.warnAmbiguousRefs", warns)
+    assert git(clone, "tag") == "origin/main"
+
+    with pytest.raises(ConfigurationError, match="REVISION_AMBIGUOUS"):
+        resolve_revision(clone, "origin/main")
+    with pytest.raises(ConfigurationError, match="REVISION_AMBIGUOUS"):
+        resolve_revision(clone, "origin/main~0")
+    assert resolve_revision(clone, "refs/remotes/origin/main") == sha
+
+
+def test_a_tag_that_is_called_like_the_beginning_of_an_id_is_refused(repo: Path) -> None:
+    first = git(repo, "rev-parse", "HEAD")
+    commit(repo, {"a": "two\n"})
+    git(repo, "tag", first[:10])
+    with pytest.raises(ConfigurationError, match="REVISION_AMBIGUOUS"):
+        resolve_revision(repo, first[:10])
+
+
+@pytest.mark.parametrize("place", ["refs/heads/", "refs/tags/"])
+def test_head_and_a_full_id_mean_what_they_say_whatever_else_is_called_so(
+    repo: Path, place: str
+) -> None:
+    first = git(repo, "rev-parse", "HEAD")
+    second = commit(repo, {"a": "two\n"})
+    git(repo, "update-ref", f"{place}HEAD", first)
+    git(repo, "update-ref", f"{place}{second}", first)
+    assert resolve_revision(repo, "HEAD") == second
+    assert resolve_revision(repo, "HEAD~1") == first
+    assert resolve_revision(repo, second) == second
+
+
+def test_a_graft_of_the_repositorys_own_leads_nowhere(repo: Path) -> None:
+    first = git(repo, "rev-parse", "HEAD")
+    second = commit(repo, {"a": "two\n"})
+    third = commit(repo, {"a": "three\n"})
+    (repo / ".git" / "info").mkdir(exist_ok=True)
+    (repo / ".git" / "info" / "grafts").write_text(f"{third} {first}\n")
+    assert resolve_revision(repo, "HEAD~1") == second
+
+
 def test_a_folder_that_is_no_repository_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="NOT_A_REPOSITORY"):
         resolve_revision(tmp_path, "HEAD")

@@ -107,11 +107,17 @@ def test_only_the_frame_begins_a_line_with_its_sign(style: Style) -> None:
 def test_every_changed_file_is_listed_with_what_is_special_about_it() -> None:
     listing = changed_files(overview(b"a\tb", b"c", kinds=("mode", "binary"))).decode()
     assert listing.splitlines() == [
-        "#   1 M 100644→100755 a⟦09⟧b [mode, binary] ⟦bidi: 2⟧",
-        "#   2 M 100644→100755 c [mode, binary] ⟦bidi: 2⟧",
+        "#   1 M 100644→100755 [mode, binary] ⟦bidi: 2⟧ a⟦09⟧b",
+        "#   2 M 100644→100755 [mode, binary] ⟦bidi: 2⟧ c",
         "#   only in commits in between, by object id:",
-        "#   1 M 100644→100755 a⟦09⟧b [mode, binary] ⟦bidi: 2⟧",
+        "#   1 M 100644→100755 [mode, binary] ⟦bidi: 2⟧ a⟦09⟧b",
     ]
+
+
+def test_a_name_cannot_pass_for_what_is_special_about_its_file() -> None:
+    name = b"[binary, 3 bytes] x [symlink]"
+    listing = changed_files(overview(name)).decode()
+    assert listing.splitlines()[0] == f"#   1 M 100644→100755 [] ⟦bidi: 2⟧ {name.decode()}"
 
 
 def test_the_instructions_stand_before_and_after_the_data() -> None:

@@ -6,7 +6,7 @@ from aiops_wrappers.contract import Job
 from aiops_wrappers.review.places import new_stamp, places_of
 from aiops_wrappers.review.reading import Reading, new_folder
 from runner.adapters.packet_files import put
-from runner.flows.bundle import Wanted, build
+from runner.flows.bundle import Built, Wanted, build
 from runner.policy.packets import meta
 
 
@@ -55,10 +55,16 @@ def write_ours(
             manifest_sha256=built.manifest_sha256,
             target_incomplete=target_incomplete,
         ),
-        f"the change has {built.size_bytes} bytes in {len(built.file_bytes)} files,"
-        f" a bundle may have {wanted.size_cap_bytes}",
+        _why(built, wanted),
         say,
     )
+
+
+def _why(built: Built, wanted: Wanted) -> str:
+    size = f"the change has {built.size_bytes} bytes in {len(built.file_bytes)} files"
+    if wanted.force_packets:
+        return f"{size}, packets were asked for"
+    return f"{size}, a bundle may have {wanted.size_cap_bytes}"
 
 
 def claim(job: Job, made: meta.Meta, why: str, say: Callable[[str], None]) -> None:
