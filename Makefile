@@ -30,6 +30,7 @@ run: $(READY) ## confine two real jobs on this checkout's own HEAD and verify th
 	.venv/bin/runner verify last
 
 test: $(READY) ## every test, and what was not run and why
+	@$(PY) -m compileall -qq runner || true # for the many processes that tests start
 	$(PY) -m pytest -q -n $(JOBS) $(PYTEST_ARGS)
 
 check: check-format check-lint check-types check-imports check-shell check-rules ## format, lint, types, import contract, shell, docs, schemas, lock (-k: all findings)

@@ -7,6 +7,7 @@ import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner import __version__
 from runner.adapters.checkouts.cache import Checkouts
@@ -14,7 +15,6 @@ from runner.adapters.git.config import write_git_config
 from runner.adapters.git.mirrors import Mirrors
 from runner.adapters.git.process import GitProcess
 from runner.adapters.job_folders import JobFolders
-from runner.adapters.job_store import JobStore
 from runner.adapters.private_runs import PrivateRuns
 from runner.adapters.sandbox.backend import Backend
 from runner.adapters.sandbox.probe import probe
@@ -31,6 +31,9 @@ from runner.model.catalog import Catalog
 from runner.model.sandbox import Bind, ProbeFindings
 from runner.model.state import StatePaths
 from runner.settings import Settings, hidden_folders, settings_from_environment, state_paths
+
+if TYPE_CHECKING:  # likewise in flows.equipment
+    from runner.adapters.job_store import JobStore
 
 _PACKAGE = Path(__file__).parents[1]
 _PROLOGUE = _PACKAGE / "adapters" / "sandbox" / "prologue.sh"
@@ -186,7 +189,7 @@ class Runner:
             catalog.wrappers_hash,
         )
 
-    def equipment(self, store: JobStore) -> Equipment:
+    def equipment(self, store: "JobStore") -> Equipment:
         """Everything that executing a job needs."""
         python, binds = self.python
         return Equipment(

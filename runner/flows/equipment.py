@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.adapters.checkouts.cache import Checkouts
 from runner.adapters.git.mirrors import Mirrors
 from runner.adapters.job_folders import JobFolders
-from runner.adapters.job_store import JobStore
 from runner.adapters.signing import Signer
 from runner.flows.confine import Chamber
 from runner.model.catalog import Catalog
 from runner.model.sandbox import Bind
+
+if TYPE_CHECKING:  # redis takes 70 ms to import, and only who executes jobs has it already
+    from runner.adapters.job_store import JobStore
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Equipment:
     """
 
     folders: JobFolders
-    store: JobStore
+    store: "JobStore"
     mirrors: Mirrors
     checkouts: Checkouts
     signer: Signer
